@@ -1,0 +1,17 @@
+"""The local run: loopback only, mails to a folder, forced failures allowed, no secret to set."""
+
+from wildmind.settings.base import *
+from wildmind.settings.base import DATA_DIR
+from wildmind.settings.env import env_bool, env_secret
+
+DEBUG = env_bool("WILDMIND_DEBUG", default=True)
+# Known to everybody: good for loopback, refused by the production settings.
+SECRET_KEY = env_secret("WILDMIND_SECRET_KEY", default="local-only-not-a-secret-" + "0" * 40)
+ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+EMAIL_FILE_PATH = DATA_DIR / "mail"
+ACCOUNT_EMAIL_VERIFICATION = "optional"
+GENERATION_DIRECTIVES_OUTSIDE_SANDBOX = True
+SEED_DEMO_ALLOWED = True

@@ -1,0 +1,58 @@
+"""Reading settings from the environment: typed, bounded, and with a sentence when a value is wrong."""
+
+import os
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def env_str(name: str, *, default: str | None = None) -> str:
+    """The variable's text. Raises ImproperlyConfigured when it is unset and has no default."""
+    value = os.environ.get(name, default)
+    if value is None:
+        raise ImproperlyConfigured(f"{name} is not set. See docs/configuration.md.")
+    return value
+
+
+def env_secret(name: str, *, default: str | None = None) -> str:
+    """A secret: the content of the file named by `NAME_FILE` if that is set, else the variable itself."""
+    path = os.environ.get(f"{name}_FILE")
+    if path:
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except OSError as exc:
+            raise ImproperlyConfigured(f"{name}_FILE names {path!r}, which cannot be read.") from exc
+    return env_str(name, default=default)
+
+
+def env_int(name: str, *, default: int, minimum: int | None = None, maximum: int | None = None) -> int:
+    """A whole number within its bounds."""
+    raw = os.environ.get(name, "")
+    if raw == "":
+        return default
+    try:
+        value = int(raw)
+    except ValueError as exc:
+        raise ImproperlyConfigured(f"{name}={raw!r} is not a whole number.") from exc
+    if minimum is not None and value < minimum:
+        raise ImproperlyConfigured(f"{name}={value} is below {minimum}.")
+    if maximum is not None and value > maximum:
+        raise ImproperlyConfigured(f"{name}={value} is above {maximum}.")
+    return value
+
+
+def env_bool(name: str, *, default: bool) -> bool:
+    """True for 1, true, yes, on; False for 0, false, no, off; anything else is an error."""
+    raw = os.environ.get(name, "").strip().lower()
+    if raw == "":
+        return default
+    if raw in {"1", "true", "yes", "on"}:
+        return True
+    if raw in {"0", "false", "no", "off"}:
+        return False
+    raise ImproperlyConfigured(f"{name}={raw!r} is neither true nor false.")
+
+
+def env_list(name: str, *, default: str = "") -> list[str]:
+    """Comma-separated values, trimmed, empty ones dropped."""
+    return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]

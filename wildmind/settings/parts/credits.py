@@ -1,0 +1,11 @@
+"""Credit economy. Amounts are whole credits; durations are in the unit of the name."""
+
+from wildmind.settings.env import env_int
+
+# What a person who signs up is given, and for how long it lasts.
+CREDITS_WELCOME_AMOUNT = env_int("WILDMIND_WELCOME_CREDITS", default=200, minimum=0)
+CREDITS_WELCOME_LIFETIME_DAYS = env_int("WILDMIND_WELCOME_LIFETIME_DAYS", default=90, minimum=1)
+CREDITS_SANDBOX_AMOUNT = env_int("WILDMIND_SANDBOX_CREDITS", default=10_000, minimum=0)
+# A hold outlives the slowest pipeline (video, 30 min) or the sweeper would void live work.
+CREDITS_HOLD_TTL_MINUTES = env_int("WILDMIND_HOLD_TTL_MINUTES", default=120, minimum=30)
+CREDITS_QUOTE_TTL_SECONDS = env_int("WILDMIND_QUOTE_TTL_SECONDS", default=900, minimum=30)

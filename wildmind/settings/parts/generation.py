@@ -1,0 +1,16 @@
+"""Jobs and their workers. Times are in the unit of the name."""
+
+from wildmind.settings.env import env_int
+
+# A worker that died is noticed after this long; it renews four times within it.
+GENERATION_LEASE_SECONDS = env_int("WILDMIND_LEASE_SECONDS", default=15, minimum=2)
+# How long a claimed step may wait for a worker to pick its message up.
+GENERATION_PICKUP_SECONDS = env_int("WILDMIND_PICKUP_SECONDS", default=15, minimum=2)
+# The net under lost nudges: how often the conductor looks without being asked.
+GENERATION_TICK_MILLISECONDS = env_int("WILDMIND_TICK_MILLISECONDS", default=250, minimum=10)
+GENERATION_MAX_ATTEMPTS = env_int("WILDMIND_MAX_ATTEMPTS", default=4, minimum=1)
+# A step whose worker dies this often is poison and is not tried again.
+GENERATION_MAX_LOST_LEASES = env_int("WILDMIND_MAX_LOST_LEASES", default=3, minimum=1)
+GENERATION_DEADLINE_SECONDS = env_int("WILDMIND_DEADLINE_SECONDS", default=900, minimum=10)
+# Shares of capacity under contention; an empty lane lends its share.
+GENERATION_LANE_SHARES = {"enterprise": 5, "pro": 3, "free": 2}
