@@ -1,0 +1,7 @@
+from credits.models.entry import Entry, Posting
+from credits.models.hold import Hold
+from credits.models.lot import Lot
+from credits.models.quote import Quote
+from credits.models.wallet import Wallet
+
+__all__ = ["Entry", "Hold", "Lot", "Posting", "Quote", "Wallet"]

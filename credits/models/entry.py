@@ -1,0 +1,70 @@
+from django.db import models
+from django.db.models import Q
+
+
+class Posting(models.Model):
+    """One economic fact in the journal: its entries sum to zero (a deferred trigger sees to it)."""
+
+    class Kind(models.TextChoices):
+        GRANT = "grant"
+        CAPTURE = "capture"
+        GRACE = "grace"
+        EXPIRE = "expire"
+        REFUND = "refund"
+        ADJUST = "adjust"
+        CLAW_BACK = "claw_back"
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    reference = models.CharField(max_length=180, unique=True)
+    inputs_hash = models.CharField(max_length=64, blank=True)
+    actor = models.CharField(max_length=80, default="system")
+    reason = models.CharField(max_length=200, blank=True)
+    at = models.DateTimeField()
+    wallet = models.ForeignKey("credits.Wallet", models.PROTECT, db_index=False, related_name="+")
+    amount = models.BigIntegerField(help_text="What the wallet gained or lost: the sum of its entries here.")
+    balance_after = models.BigIntegerField(help_text="So that a page of the statement needs no sum over the past.")
+
+    class Meta:
+        indexes = [models.Index(fields=["wallet", "-id"], name="credits_posting_statement")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.reference}"
+
+
+class Entry(models.Model):
+    """A line of a posting. Lines of a wallet name it and the lot; the platform's accounts have neither.
+
+    Rows are only ever added: UPDATE, DELETE and TRUNCATE are refused by a trigger.
+    """
+
+    class Account(models.TextChoices):
+        WALLET = "wallet"
+        ISSUED = "issued"
+        CONSUMED = "consumed"
+        BREAKAGE = "breakage"
+        ADJUSTMENTS = "adjustments"
+
+    id = models.BigAutoField(primary_key=True)
+    posting = models.ForeignKey("credits.Posting", models.PROTECT, related_name="entries")
+    account = models.CharField(max_length=12, choices=Account.choices)
+    wallet = models.ForeignKey("credits.Wallet", models.PROTECT, null=True, db_index=False, related_name="+")
+    lot = models.ForeignKey("credits.Lot", models.PROTECT, null=True, db_index=False, related_name="+")
+    amount = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~Q(amount=0), name="credits_entry_not_zero"),
+            models.CheckConstraint(
+                condition=Q(account="wallet", wallet__isnull=False, lot__isnull=False)
+                | (~Q(account="wallet") & Q(wallet=None, lot=None)),
+                name="credits_entry_wallet_lines_name_their_lot",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["wallet"], condition=Q(account="wallet"), name="credits_entry_of_wallet"),
+            models.Index(fields=["lot"], condition=Q(account="wallet"), name="credits_entry_of_lot"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount:+} {self.account}"

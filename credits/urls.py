@@ -1,0 +1,5 @@
+from django.urls import path
+
+from credits import views
+
+urlpatterns = [path("wallet", views.wallet, name="wallet")]
