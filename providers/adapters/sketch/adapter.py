@@ -1,0 +1,84 @@
+"""The built-in engine: pictures computed in our own workers. Procedural, and says so everywhere."""
+
+import asyncio
+import re
+from typing import Any, ClassVar
+
+from providers.adapters.sketch.painting import paint
+from providers.contracts import (
+    Artifact,
+    Cancelled,
+    CanonicalRequest,
+    Ctx,
+    Done,
+    Handle,
+    Health,
+    Outcome,
+    Placement,
+    Refused,
+    Resubmit,
+    Revision,
+    Usage,
+    WirePlan,
+)
+from providers.errors import DeadlinePassed, InvalidParams, ProviderFailed, RateLimited
+
+_DIRECTIVE = re.compile(r"\[\[(fail|slow):([a-z_]+|\d{1,3}(?:\.\d+)?)\]\]")
+_FREE = Usage(cost_usd_micros=0, source="formula")
+
+
+class SketchAdapter:
+    """Paints in a thread of a media worker. Repeating a call costs nothing and gives the same bytes."""
+
+    kind: ClassVar[str] = "sketch"
+    placement: ClassVar[Placement] = "cpu"
+    resubmit: ClassVar[Resubmit] = "safe"
+
+    def plan(self, revision: Revision, request: CanonicalRequest) -> WirePlan:
+        if request.task != "image":
+            raise InvalidParams(f"The sketch engine does not make {request.task}.")
+        return WirePlan(payload=dict(request.params))
+
+    async def submit(self, ctx: Ctx, plan: WirePlan, token: str) -> Outcome:
+        params = plan.payload
+        if ctx.directives_allowed:
+            refused = await _obey(str(params["prompt"]), params)
+            if refused is not None:
+                return refused
+        painting = await asyncio.to_thread(
+            paint,
+            prompt=str(params["prompt"]), seed=int(params["seed"]), width=int(params["width"]),
+            height=int(params["height"]), style=str(params.get("style", "auto")), on_progress=ctx.progress,
+        )  # fmt: skip
+        meta = {"seed": int(params["seed"]), "style": painting.style, "palette": list(painting.palette)}
+        return Done(artifacts=(Artifact("image/png", painting.png, meta),), usage=_FREE)
+
+    async def check(self, ctx: Ctx, handle: Handle) -> Outcome:
+        raise ProviderFailed("The sketch engine finishes in `submit`; this handle is not one of its own.")
+
+    async def cancel(self, ctx: Ctx, handle: Handle) -> Cancelled:
+        return "unsupported"
+
+    async def reconcile(self, ctx: Ctx, token: str) -> Outcome | None:
+        return None
+
+    async def probe(self, ctx: Ctx) -> Health:
+        return Health(ok=True)
+
+
+async def _obey(prompt: str, params: Any) -> Refused | None:
+    """The sandbox's directives: forced outcomes for people who test what happens then."""
+    for verb, value in _DIRECTIVE.findall(prompt):
+        if verb == "slow" and value[0].isdigit():
+            await asyncio.sleep(min(float(value), 120.0))
+        elif value == "content":
+            return Refused("input", ("sandbox",), "The prompt asked to be refused.")
+        elif value == "provider":
+            raise ProviderFailed("The prompt asked for a failing provider.", provider_code="sandbox")
+        elif value == "timeout":
+            raise DeadlinePassed("The prompt asked for a time-out.")
+        elif value == "rate_limit":
+            raise RateLimited("The prompt asked for a rate limit.", retry_after_seconds=1.0)
+        elif value == "partial" and int(params.get("index", 0)) == int(params.get("of", 1)) - 1:
+            raise ProviderFailed("The prompt asked for a part to fail.", provider_code="sandbox")
+    return None

@@ -1,0 +1,60 @@
+"""The catalogue over HTTP."""
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from core.openapi import describe, listing
+from providers import catalog
+from providers.catalog import Card
+
+_MODEL = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"}, "object": {"const": "model"}, "pipeline": {"type": "string"},
+        "version": {"type": "string"}, "name": {"type": "string"}, "tagline": {"type": "string"},
+        "procedural": {"type": "boolean"}, "input": {"type": "object"}, "capabilities": {"type": "object"},
+        "prices": {"type": "array", "items": {"type": "object", "properties": {
+            "unit": {"type": "string"}, "credits": {"type": "integer"}}, "required": ["unit", "credits"]}},
+        "latency_s": {"type": "object"}, "status": {"enum": ["active", "degraded", "retiring", "disabled"]},
+        "retires_at": {"type": ["string", "null"], "format": "date-time"}, "successor": {"type": ["string", "null"]},
+    },
+    "required": ["id", "object", "pipeline", "version", "name", "procedural", "input", "capabilities", "prices",
+                 "status", "retires_at", "successor"],
+}  # fmt: skip
+
+
+class Models(APIView):
+    """`GET /models`: what the caller may use."""
+
+    scopes = {"GET": "models:read"}
+
+    @describe(operation="listModels", summary="List models", answers={200: listing(_MODEL)})
+    def get(self, request: Request) -> Response:
+        data = [_shown(card) for card in catalog.cards()]
+        return Response({"object": "list", "data": data, "has_more": False, "next_cursor": None})
+
+
+class Model(APIView):
+    """`GET /models/{id}`: one, with the JSON Schema of its input."""
+
+    scopes = {"GET": "models:read"}
+
+    @describe(operation="getModel", summary="Read a model", answers={200: _MODEL}, problems=(404,))
+    def get(self, request: Request, model: str) -> Response:
+        return Response(_shown(catalog.card(model)))
+
+
+def _shown(card: Card) -> dict[str, Any]:
+    spec, revision = card.revision.spec, card.revision
+    latency = spec.get("latency", {})
+    return {
+        "id": revision.slug, "object": "model", "pipeline": revision.pipeline, "version": revision.version,
+        "name": revision.name, "tagline": spec.get("tagline", ""), "procedural": revision.procedural,
+        "input": spec["input"], "capabilities": spec["capabilities"],
+        "prices": [{"unit": card.unit, "credits": card.credits_each}],
+        "latency_s": {"p50": latency.get("p50_s"), "p95": latency.get("p95_s")}, "status": card.status,
+        "retires_at": card.retires_at, "successor": card.successor or None,
+    }  # fmt: skip

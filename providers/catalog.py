@@ -1,0 +1,199 @@
+"""The models on offer. Files are the source; rows are what runs: immutable revisions and an operator's overlay.
+
+Reading goes through a copy of at most two seconds' age, so that a submission asks the database for nothing here
+and a change shows everywhere without a restart.
+"""
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import orjson
+import yaml
+from django.conf import settings
+from django.db import transaction
+
+from core.errors import NotFound
+from providers.contracts import Revision
+from providers.errors import NoProvider
+from providers.models import ModelCard, ModelRevision
+
+_BUILT_IN = Path(__file__).parent / "catalogue"
+_FRESH_SECONDS = 2.0
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A public model as it stands now."""
+
+    revision: Revision
+    status: str
+    position: int
+    retires_at: datetime | None
+    successor: str
+    credits_each: int
+    unit: str
+
+    @property
+    def usable(self) -> bool:
+        return self.status != ModelCard.Status.DISABLED
+
+
+@dataclass(slots=True)
+class _Copy:
+    cards: dict[str, Card]
+    read_at: float
+
+
+_copy = _Copy({}, float("-inf"))
+_validators: dict[str, Any] = {}
+
+
+def cards(*, pipeline: str | None = None) -> list[Card]:
+    """Every usable model, in the order in which they are offered."""
+    found = [card for card in _current().values() if card.usable and pipeline in (None, card.revision.pipeline)]
+    return sorted(found, key=lambda card: (card.revision.pipeline, card.position, card.revision.slug))
+
+
+def card(name: str, *, pipeline: str | None = None) -> Card:
+    """The model called `name`, which may be `auto` (with a pipeline) or carry a pin. Raises NotFound or NoProvider."""
+    if name == AUTO:
+        offered = cards(pipeline=pipeline)
+        if not offered:
+            raise NoProvider(f"No model serves {pipeline} right now.", retry_after_seconds=60)
+        return offered[0]
+    slug, _, version = name.partition("@")
+    found = _current().get(slug)
+    if found is None or not found.usable or (pipeline and found.revision.pipeline != pipeline):
+        raise NotFound(f"There is no model called {slug[:80]!r} for this pipeline.")
+    if version and version != found.revision.version:
+        raise NotFound(f"{slug} has no version {version[:40]!r}; the present one is {found.revision.version}.")
+    return found
+
+
+def revision(revision_id: str) -> Revision:
+    """The revision with this id, however old. Raises NotFound."""
+    for known in _current().values():
+        if known.revision.id == revision_id:
+            return known.revision
+    row = ModelRevision.objects.filter(id=revision_id).first()
+    if row is None:
+        raise NotFound("There is no such revision.")
+    return _as_revision(row)
+
+
+def validator(of: Revision) -> Any:
+    """The compiled validator of a revision's input."""
+    found = _validators.get(of.id)
+    if found is None:
+        found = _validators[of.id] = jsonschema_rs.validator_for(dict(of.spec["input"]))
+    return found
+
+
+@transaction.atomic
+def sync(*, at: datetime, dry_run: bool = False) -> list[str]:
+    """Brings the tables up to the files; says what changed. Never deletes: a model without a file is left as it is."""
+    changes: list[str] = []
+    for spec in _files():
+        digest = hashlib.sha256(orjson.dumps(spec, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        known = ModelCard.objects.filter(slug=spec["slug"]).first()
+        if known is not None and known.revision_id == digest:
+            continue
+        changes.append(f"{'update' if known else 'add'} {spec['slug']}@{spec['version']}")
+        if not dry_run:
+            _write(spec, digest, at)
+    if changes and not dry_run:
+        forget()
+    return changes
+
+
+def forget() -> None:
+    """Makes the next reader of this process ask the database."""
+    _copy.read_at = float("-inf")
+
+
+def _write(spec: Mapping[str, Any], digest: str, at: datetime) -> None:
+    ModelRevision.objects.get_or_create(
+        id=digest, defaults={"slug": spec["slug"], "version": spec["version"], "spec": spec, "created_at": at}
+    )
+    ModelCard.objects.update_or_create(
+        slug=spec["slug"],
+        defaults={
+            "pipeline": spec["pipeline"], "revision_id": digest, "position": spec.get("position", 100),
+            "updated_at": at,
+        },
+    )  # fmt: skip
+
+
+def _files() -> Sequence[dict[str, Any]]:
+    specs: list[dict[str, Any]] = []
+    for folder in (_BUILT_IN, *map(Path, settings.PROVIDERS_CATALOGUE_DIRS)):
+        for path in sorted(folder.glob("*.yaml")):
+            spec = yaml.safe_load(path.read_text(encoding="utf-8"))
+            _check(spec, path)
+            specs.append(spec)
+    return specs
+
+
+def _check(spec: Any, path: Path) -> None:
+    problems = [error.message for error in _SPEC.iter_errors(spec)]
+    if not problems:
+        try:
+            jsonschema_rs.validator_for(spec["input"])
+        except ValueError as exc:
+            problems = [f"input is no JSON Schema: {exc}"]
+    if problems:
+        raise ValueError(f"{path.name}: {problems[0]}")
+
+
+def _current() -> dict[str, Card]:
+    now = time.monotonic()
+    if now - _copy.read_at > _FRESH_SECONDS:
+        rows = ModelCard.objects.select_related("revision")
+        _copy.cards = {row.slug: _as_card(row) for row in rows}
+        _copy.read_at = now
+    return _copy.cards
+
+
+def _as_card(row: ModelCard) -> Card:
+    price = row.revision.spec["price"]
+    return Card(
+        revision=_as_revision(row.revision), status=row.status, position=row.position, retires_at=row.retires_at,
+        successor=row.successor, credits_each=row.credits_override or price["credits"], unit=price["unit"],
+    )  # fmt: skip
+
+
+def _as_revision(row: ModelRevision) -> Revision:
+    spec = row.spec
+    return Revision(row.id, row.slug, row.version, spec["pipeline"], spec["adapter"], spec["name"], spec)
+
+
+_SPEC = jsonschema_rs.validator_for(
+    {
+        "type": "object",
+        "required": ["slug", "version", "pipeline", "task", "adapter", "name", "input", "capabilities", "price"],
+        "properties": {
+            "slug": {"type": "string", "pattern": "^[a-z0-9][a-z0-9.-]{0,78}$"},
+            "version": {"type": "string", "minLength": 1, "maxLength": 40},
+            "pipeline": {"enum": ["image", "video", "music", "song", "ad_creative", "product_photo", "text", "speech"]},
+            "input": {"type": "object", "required": ["properties", "additionalProperties"]},
+            "capabilities": {
+                "type": "object",
+                "required": ["max_per_call"],
+                "properties": {"max_per_call": {"type": "integer", "minimum": 1}},
+            },
+            # A price of nothing is a mistake, not a gift; an absurd one is a slip of the keyboard.
+            "price": {
+                "type": "object",
+                "required": ["unit", "credits"],
+                "properties": {"credits": {"type": "integer", "minimum": 1, "maximum": 1_000_000}},
+            },
+        },
+    }
+)

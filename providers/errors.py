@@ -1,0 +1,89 @@
+"""How calls to providers fail. The class decides what happens next; the message is for operators."""
+
+from typing import ClassVar, Literal
+
+from core.errors import DomainError
+
+Category = Literal["input", "moderation", "provider", "timeout", "capacity", "internal", "canceled"]
+
+
+class ProviderError(Exception):
+    """A failed call. `retry_same`: may the same route be tried again; `public` is what a person reads."""
+
+    code: ClassVar[str]
+    category: ClassVar[Category]
+    retry_same: ClassVar[int] = 0
+    public: ClassVar[str]
+
+    def __init__(
+        self, message: str = "", *, retry_after_seconds: float | None = None, provider_code: str | None = None
+    ) -> None:
+        super().__init__(message or self.public)
+        self.retry_after_seconds = retry_after_seconds
+        self.provider_code = provider_code
+
+
+class InvalidParams(ProviderError):
+    code = "invalid_params"
+    category = "input"
+    public = "The model did not accept these settings."
+
+
+class RateLimited(ProviderError):
+    code = "rate_limited"
+    category = "capacity"
+    retry_same = 3
+    public = "The provider is taking no more requests right now."
+
+
+class Overloaded(ProviderError):
+    code = "overloaded"
+    category = "capacity"
+    retry_same = 2
+    public = "The provider is overloaded."
+
+
+class TransientBeforeSend(ProviderError):
+    code = "transient"
+    category = "provider"
+    retry_same = 2
+    public = "The provider could not be reached."
+
+
+class UnknownOutcome(ProviderError):
+    code = "unknown_outcome"
+    category = "provider"
+    public = "The connection was lost before the provider answered."
+
+
+class ProviderFailed(ProviderError):
+    code = "provider_failed"
+    category = "provider"
+    retry_same = 1
+    public = "The provider accepted the job and then failed."
+
+
+class BadOutput(ProviderError):
+    code = "bad_output"
+    category = "provider"
+    retry_same = 1
+    public = "The provider returned a file that is not what was asked for."
+
+
+class DeadlinePassed(ProviderError):
+    code = "timeout"
+    category = "timeout"
+    public = "The job took longer than it may."
+
+
+class NoProvider(DomainError):
+    code = "no_provider"
+    status = 503
+    title = "No provider can take this right now."
+    retryable = True
+
+
+class PipelineClosed(DomainError):
+    code = "pipeline_closed"
+    status = 423
+    title = "This pipeline is closed at the moment."

@@ -1,0 +1,30 @@
+"""Which adapter serves which kind. The built-in ones, and those that the operator's settings add."""
+
+from functools import lru_cache
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from providers.adapters.base import Adapter
+
+_BUILT_IN = {
+    "sketch": "providers.adapters.sketch.adapter.SketchAdapter",
+}
+
+
+@lru_cache(maxsize=1)
+def _paths() -> dict[str, str]:
+    extra = dict(item.split("=", 1) for item in settings.PROVIDERS_EXTRA_ADAPTERS)
+    return {**_BUILT_IN, **{kind: path.replace(":", ".") for kind, path in extra.items()}}
+
+
+@lru_cache(maxsize=64)
+def adapter(kind: str) -> Adapter:
+    """The adapter of a kind; adapters hold no state of a call, so one serves all. Raises KeyError."""
+    instance: Adapter = import_string(_paths()[kind])()
+    return instance
+
+
+def kinds() -> tuple[str, ...]:
+    """Every kind that a catalogue file may name."""
+    return tuple(_paths())
