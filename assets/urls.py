@@ -1,0 +1,11 @@
+from django.urls import path
+
+from assets import views
+
+urlpatterns = [
+    path("gallery", views.gallery, name="gallery"),
+    path("gallery/<str:public_id>", views.asset, name="asset"),
+    path("gallery/<str:public_id>/download", views.download, name="asset-download"),
+    path("gallery/<str:public_id>/trash", views.trash, name="asset-trash"),
+    path("media/<str:signature>/<int:until>/<path:storage_key>", views.media, name="media"),
+]
