@@ -1,0 +1,132 @@
+"""A job as a card of the studio: what it shows in each state, in the words that people read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from assets import selectors as assets
+from assets.selectors import AssetView
+from core.ids import to_public
+from generation import state
+from generation.pipelines import image
+from generation.selectors import JobView
+from providers import catalog
+
+_LABELS = {
+    state.QUEUED: ("active", "Queued"), state.RUNNING: ("active", "Generating"),
+    state.CANCELING: ("neutral", "Canceling"), state.RECONCILING: ("warning", "Checking"),
+    state.SUCCEEDED: ("success", "Done"), state.PARTIALLY_SUCCEEDED: ("warning", "Partly done"),
+    state.FAILED: ("danger", "Failed"), state.CANCELED: ("neutral", "Canceled"),
+    state.ABORTED: ("neutral", "Not started"), state.BLOCKED: ("danger", "Blocked"),
+    state.EXPIRED: ("neutral", "Expired"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One ordered picture: pending, running, succeeded or failed."""
+
+    index: int
+    status: str
+    asset_url: str
+    thumb_url: str
+    alt: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobCard:
+    """Everything a card needs; `tone` colours it."""
+
+    id: str
+    status: str
+    tone: str
+    state_label: str
+    stage_label: str
+    is_live: bool
+    percent: int
+    prompt: str
+    asked: int
+    width: int
+    height: int
+    model_name: str
+    procedural: bool
+    charge_label: str
+    cause: str
+    money_note: str
+    queue_note: str
+    created_at: datetime
+    can_cancel: bool
+    can_retry: bool
+    seq: int
+    slots: Sequence[Slot]
+
+
+def cards(jobs: Sequence[JobView], *, at: datetime) -> list[JobCard]:
+    """Cards of several jobs, with their pictures, in two statements."""
+    done = [job.id for job in jobs if any(output["asset"] for output in job.outputs)]
+    files = assets.of_sources(source_ids=done, at=at) if done else {}
+    models = {card.revision.slug: card.revision for card in catalog.cards()}
+    return [_card(job, files, models) for job in jobs]
+
+
+def _card(job: JobView, files: Mapping[tuple[UUID, int], AssetView], models: Mapping[str, Any]) -> JobCard:
+    tone, label = _LABELS[job.state]
+    width, height = image.size_of(job.input)
+    known = models.get(job.model.partition("@")[0])
+    error = job.error or {}
+    return JobCard(
+        id=to_public("gen", job.id), status=job.state, tone=tone, state_label=label, stage_label=_stage(job),
+        is_live=job.is_live, percent=round(job.progress * 100), prompt=str(job.input.get("prompt", "")),
+        asked=job.asked, width=width, height=height, model_name=known.name if known else job.model,
+        procedural=bool(known and known.procedural), charge_label=_charge(job), cause=str(error.get("message", "")),
+        money_note=_money(job), queue_note="", created_at=job.created_at,
+        can_cancel=job.state in (state.QUEUED, state.RUNNING), can_retry=job.state in state.RETRYABLE, seq=job.seq,
+        slots=[_slot(job, index, width, height, files) for index in range(job.asked)],
+    )  # fmt: skip
+
+
+def _slot(job: JobView, index: int, width: int, height: int, files: Mapping[tuple[UUID, int], AssetView]) -> Slot:
+    found = files.get((job.id, index))
+    outcome = next((output["status"] for output in job.outputs if output["index"] == index), None)
+    prompt = str(job.input.get("prompt", ""))
+    if found is not None:
+        return Slot(index, "succeeded", f"/gallery/{to_public('ast', found.id)}", found.urls.get("thumb", ""), prompt,
+                    found.width, found.height)  # fmt: skip
+    if outcome is not None or not job.is_live:
+        return Slot(index, "failed", "", "", prompt, width, height)
+    return Slot(index, "running" if job.state == state.RUNNING else "pending", "", "", prompt, width, height)
+
+
+def _stage(job: JobView) -> str:
+    if job.state == state.QUEUED:
+        return "Waiting for a free worker"
+    if job.state == state.RUNNING:
+        done = sum(1 for output in job.outputs if output["status"] == "succeeded")
+        return f"{done} of {job.asked} ready" if job.asked > 1 and done else "Drawing"
+    return {state.CANCELING: "Stopping the work", state.RECONCILING: "Asking the provider what became of it"}.get(
+        job.state, ""
+    )
+
+
+def _charge(job: JobView) -> str:
+    if job.is_live:
+        return f"{_credits(job.quoted)} held"
+    if job.captured:
+        return _credits(job.captured)
+    return f"{_credits(job.released)} returned"
+
+
+def _money(job: JobView) -> str:
+    if job.is_live or not job.released:
+        return ""
+    if job.captured:
+        return f"{_credits(job.captured)} charged, {_credits(job.released)} came back to your wallet."
+    return f"{_credits(job.released)} came back to your wallet. Nothing was charged."
+
+
+def _credits(amount: int) -> str:
+    return "1 credit" if amount == 1 else f"{amount} credits"

@@ -1,0 +1,42 @@
+"""Telling browsers what happened. The event table is the truth; this is the hint that makes them look."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from core import push, queueing
+from core.ids import to_public
+
+NUDGE = "wm:nudge"
+
+
+def status(group: str, *, job_id: UUID, seq: int, value: str, done: bool = False) -> tuple[Any, ...]:
+    """The command that announces a state; `done` when it is the last."""
+    kind = "done" if done else "status"
+    return push.command(group, {"event": kind, "generation": to_public("gen", job_id), "seq": seq, "status": value})
+
+
+def output(group: str, *, job_id: UUID, seq: int, data: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The command that announces a delivered or failed output."""
+    named = to_public("gen", job_id)
+    return push.command(
+        group,
+        {"event": "output", "generation": named, "seq": seq, "index": data["index"], "status": data["status"]},
+    )
+
+
+def progressed(group: str, *, job_id: UUID, value: float) -> tuple[Any, ...]:
+    """The command that announces how far a job is, 0 to 1."""
+    named = to_public("gen", job_id)
+    return push.command(
+        group, {"event": "progress", "generation": named, "progress": round(value, 3), "stage": "generating"}
+    )
+
+
+def send(commands: Iterable[tuple[Any, ...]], *, nudge: bool) -> None:
+    """Publishes in one round trip, and wakes the conductor when there may be work or room."""
+    batch = list(commands)
+    if nudge:
+        batch.append(("PUBLISH", NUDGE, "1"))
+    if batch:
+        queueing.hint(*batch)

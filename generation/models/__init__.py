@@ -1,0 +1,7 @@
+from generation.models.attempt import Attempt
+from generation.models.event import Event
+from generation.models.fairness import Flow, Lane
+from generation.models.job import Job
+from generation.models.step import Step
+
+__all__ = ["Attempt", "Event", "Flow", "Job", "Lane", "Step"]

@@ -1,0 +1,23 @@
+from django.db import models
+
+
+class Lane(models.Model):
+    """A class of customers: `v` is its virtual time, the highest tag that was served."""
+
+    name = models.CharField(primary_key=True, max_length=10)
+    v = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Flow(models.Model):
+    """A workspace inside a lane: the finish tag of its last step. Its row is locked by its own submissions only."""
+
+    pk = models.CompositePrimaryKey("lane", "workspace_id")
+    lane = models.CharField(max_length=10)
+    workspace = models.ForeignKey("accounts.Workspace", models.CASCADE, db_index=False, related_name="+")
+    vfin = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} in {self.lane}"

@@ -1,0 +1,61 @@
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from core.ids import uuid7
+from generation import state
+
+
+class Step(models.Model):
+    """A node of a job's static graph, and the unit that is claimed, leased, retried and priced.
+
+    `attempt_no` grows with each claim and fences late workers; `tries` counts the attempts that began.
+    `vtag` is the finish tag of the fair queue; `cost` is expected work in slot-milliseconds.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    job = models.ForeignKey("generation.Job", models.CASCADE, db_index=False, related_name="steps")
+    name = models.CharField(max_length=40)
+    kind = models.CharField(max_length=30)
+    position = models.PositiveSmallIntegerField()
+    depends_on = ArrayField(models.CharField(max_length=40), default=list)
+    optional = models.BooleanField(default=False)
+    revision = models.ForeignKey("providers.ModelRevision", models.PROTECT, db_index=False, related_name="+")
+    placement = models.CharField(max_length=5)
+    lane = models.CharField(max_length=10)
+    params = models.JSONField()
+    price = models.PositiveBigIntegerField()
+    settled = models.PositiveBigIntegerField(default=0)
+    output_index = models.PositiveSmallIntegerField(null=True)
+    state = models.CharField(max_length=12, choices=[(name, name) for name in state.STEP_ALL])
+    vtag = models.BigIntegerField()
+    cost = models.PositiveIntegerField()
+    attempt_no = models.PositiveSmallIntegerField(default=0)
+    tries = models.PositiveSmallIntegerField(default=0)
+    lost_leases = models.PositiveSmallIntegerField(default=0)
+    lease_owner = models.CharField(max_length=80, blank=True)
+    lease_expires_at = models.DateTimeField(null=True)
+    next_run_at = models.DateTimeField(null=True)
+    error = models.JSONField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["job", "name"], name="generation_step_once"),
+            models.CheckConstraint(condition=Q(state__in=state.STEP_ALL), name="generation_step_state_known"),
+            models.CheckConstraint(condition=Q(settled__lte=models.F("price")), name="generation_step_within_price"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["placement", "lane", "vtag", "id"], condition=Q(state=state.STEP_READY),
+                name="generation_step_fair_order",
+            ),
+            models.Index(
+                fields=["lease_expires_at"], condition=Q(state__in=state.STEP_LEASED), name="generation_step_leases"
+            ),
+            models.Index(fields=["next_run_at"], condition=Q(state=state.STEP_PARKED), name="generation_step_parked"),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.state}"

@@ -1,0 +1,55 @@
+"""Text to image: one step for each call that the model needs, each with its own price and seed."""
+
+import math
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from core.errors import UnsupportedParameter
+from generation.pipelines.base import Plan, StepPlan
+from providers.contracts import Revision
+
+# About one megapixel each, sides in steps of 16.
+SHAPES: Mapping[str, tuple[int, int]] = {
+    "1:1": (1024, 1024), "5:4": (1152, 928), "4:3": (1184, 880), "3:2": (1248, 832), "16:9": (1376, 768),
+    "4:5": (928, 1152), "3:4": (880, 1184), "2:3": (832, 1248), "9:16": (768, 1376),
+}  # fmt: skip
+_SEEDS = 2**32
+_MEGAPIXEL = 1_048_576
+_LEAST_COST = 50
+
+
+def plan(*, given: Mapping[str, Any], revision: Revision) -> Plan:
+    """Seeds run on from the given one, so that picture `i` of a batch can be made again alone."""
+    if "width" in given and "aspect_ratio" in given:
+        raise UnsupportedParameter(
+            [{"field": "input.aspect_ratio", "reason": "goes without width and height: name one or the other"}]
+        )
+    width, height = size_of(given)
+    count = int(given.get("n", 1))
+    seed = int(given["seed"]) if given.get("seed") is not None else secrets.randbelow(_SEEDS)
+    per_call = int(revision.spec["capabilities"]["max_per_call"])
+    expected_ms = float(revision.spec.get("latency", {}).get("p50_s", 5)) * 1000
+    cost = max(_LEAST_COST, round(expected_ms * width * height / _MEGAPIXEL))
+    steps = tuple(
+        StepPlan(
+            name=f"generate[{number}]",
+            kind="gen:image",
+            params={
+                "prompt": given["prompt"], "width": width, "height": height, "seed": (seed + number) % _SEEDS,
+                "style": given.get("style", "auto"), "index": number, "of": count,
+            },
+            units=per_call,
+            cost=cost,
+            output_index=number,
+        )
+        for number in range(math.ceil(count / per_call))
+    )  # fmt: skip
+    return Plan(input={**given, "n": count}, steps=steps, asked=count)
+
+
+def size_of(given: Mapping[str, Any]) -> tuple[int, int]:
+    """The pixels that an input orders."""
+    if "width" in given:
+        return int(given["width"]), int(given["height"])
+    return SHAPES[str(given.get("aspect_ratio", "1:1"))]

@@ -1,0 +1,87 @@
+"""The generation object of the API, from a job as it stands."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from assets import selectors as assets
+from assets.selectors import AssetView
+from core.ids import from_public, to_public
+from generation import state
+from generation.selectors import JobView
+
+_POLL_MS = 1000
+_STEP_NAMES = {"ready": "queued", "claimed": "queued", "submitting": "running", "awaiting": "running",
+               "collecting": "running", "parked": "waiting", "done": "succeeded"}  # fmt: skip
+_STAGES = {state.QUEUED: "queued", state.RUNNING: "generating", state.CANCELING: "canceling"}
+
+
+def generation(job: JobView, *, files: Mapping[tuple[UUID, int], AssetView] | None = None) -> dict[str, Any]:
+    """The whole object. `files` has the job's available assets; outputs without one carry no links."""
+    public = to_public("gen", job.id)
+    slug, _, version = job.model.partition("@")
+    return {
+        "id": public,
+        "object": "generation",
+        "pipeline": job.pipeline,
+        "status": job.state,
+        "stage": _STAGES.get(job.state),
+        "progress": job.progress,
+        "queue": {
+            "position": job.position, "lane": job.lane, "eta_s": None,
+            "reason": None,
+        },
+        "model": {"requested": job.model_requested, "resolved": slug, "version": version, "fallback_from": None},
+        "input": job.input,
+        "steps": [{"name": step.name, "status": _STEP_NAMES.get(step.state, step.state)} for step in job.steps],
+        "outputs": [_output(job, output, files or {}) for output in job.outputs],
+        "charge": {
+            "quoted": job.quoted, "held": job.quoted if job.is_live else 0, "captured": job.captured,
+            "released": job.released, "reason": job.charge_reason or None,
+        },
+        "error": job.error,
+        "parent": to_public("gen", job.parent_id) if job.parent_id else None,
+        "external_id": job.external_id or None,
+        "metadata": job.metadata,
+        "visibility": job.visibility,
+        "created_at": job.created_at,
+        "started_at": job.started_at,
+        "completed_at": job.completed_at,
+        "expires_at": None,
+        "seq": job.seq,
+        "poll_after_ms": _POLL_MS if job.is_live else None,
+        "urls": {
+            "self": f"/api/v1/generations/{public}", "cancel": f"/api/v1/generations/{public}/cancel",
+        },
+    }  # fmt: skip
+
+
+def generations(jobs: Sequence[JobView], *, at: datetime) -> list[dict[str, Any]]:
+    """Several objects with their links, in two more statements."""
+    done = [job.id for job in jobs if any(output["asset"] for output in job.outputs)]
+    files = assets.of_sources(source_ids=done, at=at) if done else {}
+    return [generation(job, files=files) for job in jobs]
+
+
+def encoded(job: JobView) -> bytes:
+    """The object of a job just accepted, as it is stored with its idempotency key."""
+    return orjson.dumps(generation(job))
+
+
+def _output(job: JobView, output: Mapping[str, Any], files: Mapping[tuple[UUID, int], AssetView]) -> dict[str, Any]:
+    found = files.get((job.id, int(output["index"])))
+    kept = found is not None and output["asset"] and from_public("ast", str(output["asset"])) == found.id
+    return {
+        "index": output["index"],
+        "status": output["status"],
+        "asset": output["asset"],
+        "media_type": output.get("media_type"),
+        "width": output.get("width"),
+        "height": output.get("height"),
+        "urls": found.urls if found is not None and kept else {},
+        "safety": {"verdict": "block" if output["status"] == "blocked" else "pass"},
+        "error": output.get("error"),
+    }

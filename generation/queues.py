@@ -1,0 +1,11 @@
+"""Tasks by name. The conductor chooses the queue: a lane's for waiting on providers, `media` for work on our CPUs."""
+
+from core.queueing import TaskRef
+
+RUN_STEPS = TaskRef("generation.run_steps", "media")
+EXPIRE_IDEMPOTENCY = TaskRef("generation.forget_old_answers", "maintenance")
+
+
+def queue_of(*, placement: str, lane: str) -> str:
+    """The Celery queue that carries steps of this placement and lane."""
+    return "media" if placement == "cpu" else f"generation.{lane}"

@@ -1,0 +1,191 @@
+"""Reading jobs. What leaves this module is a value; somebody else's job is NotFound."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from core.errors import NotFound
+from generation import progress, state
+from generation.models import Attempt, Event, Job
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """A step as people see it."""
+
+    name: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job as it stands. `progress` is 0 to 1; `outputs` are as they were settled, by index."""
+
+    id: UUID
+    workspace_id: UUID
+    sandbox: bool
+    pipeline: str
+    model_requested: str
+    model: str
+    input: Mapping[str, Any]
+    asked: int
+    lane: str
+    state: str
+    seq: int
+    quoted: int
+    captured: int
+    released: int
+    charge_reason: str
+    created_at: datetime
+    deadline_at: datetime
+    outputs: Sequence[Mapping[str, Any]] = ()
+    steps: Sequence[StepView] = ()
+    error: Mapping[str, Any] | None = None
+    external_id: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    visibility: str = "private"
+    parent_id: UUID | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    progress: float = 0.0
+    position: int | None = None
+    stop_cause: str = ""
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in state.LIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a list is narrowed to; empty means all."""
+
+    pipeline: str = ""
+    states: tuple[str, ...] = ()
+    model: str = ""
+    external_id: str = ""
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    ids: tuple[UUID, ...] = ()
+    text: str = ""
+
+
+def get_job(*, workspace_id: UUID, job_id: UUID, sandbox: bool) -> JobView:
+    """One job of this workspace, with its steps."""
+    row = _of(workspace_id, sandbox=sandbox).filter(id=job_id).first()
+    if row is None:
+        raise NotFound
+    return _views([row])[0]
+
+
+def list_jobs(
+    *, workspace_id: UUID, sandbox: bool, filters: Filters, before: UUID | None = None, limit: int = 20
+) -> list[JobView]:
+    """Jobs newest first, older than id `before`. Three statements, whatever the number of rows."""
+    rows = _narrow(_of(workspace_id, sandbox=sandbox), filters)
+    if before is not None:
+        rows = rows.filter(id__lt=before)
+    return _views(list(rows.order_by("-id")[:limit]))
+
+
+def live_jobs(*, workspace_id: UUID, sandbox: bool) -> list[tuple[UUID, int, str]]:
+    """Id, seq and state of what is under way: the snapshot that a socket begins with."""
+    rows = Job.objects.filter(workspace_id=workspace_id, sandbox=sandbox, state__in=state.LIVE)
+    return list(rows.order_by("-id").values_list("id", "seq", "state")[:200])
+
+
+def counts(*, workspace_id: UUID, sandbox: bool) -> tuple[int, int]:
+    """How many of a workspace's jobs run, and how many wait."""
+    states = list(
+        Job.objects.filter(workspace_id=workspace_id, sandbox=sandbox, state__in=state.LIVE).values_list(
+            "state", flat=True
+        )
+    )
+    waiting = states.count(state.QUEUED)
+    return len(states) - waiting, waiting
+
+
+def attempts_of(*, workspace_id: UUID, job_id: UUID, sandbox: bool) -> list[Attempt]:
+    """Every try of every step, oldest first."""
+    if not _of(workspace_id, sandbox=sandbox).filter(id=job_id).exists():
+        raise NotFound
+    return list(
+        Attempt.objects.filter(step__job_id=job_id)
+        .select_related("step", "revision")
+        .order_by("started_at", "step__position", "no")
+    )
+
+
+def events_after(*, job_id: UUID, seq: int) -> list[Event]:
+    """What happened since `seq`, in order."""
+    return list(Event.objects.filter(job_id=job_id, seq__gt=seq).order_by("seq")[:500])
+
+
+def backlog() -> list[tuple[str, str, int, int, float]]:
+    """For each placement and lane: ready steps, running steps, and slot-seconds of work that waits."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BACKLOG)
+        return [(place, lane, ready, busy, float(cost)) for place, lane, ready, busy, cost in cursor.fetchall()]
+
+
+def _of(workspace_id: UUID, *, sandbox: bool) -> QuerySet[Job]:
+    return Job.objects.filter(workspace_id=workspace_id, sandbox=sandbox, trashed_at=None)
+
+
+def _narrow(rows: QuerySet[Job], filters: Filters) -> QuerySet[Job]:
+    wanted: dict[str, Any] = {
+        "pipeline": filters.pipeline, "state__in": filters.states, "external_id": filters.external_id,
+        "created_at__gte": filters.created_after, "created_at__lt": filters.created_before, "id__in": filters.ids,
+        "input__prompt__icontains": filters.text,
+    }  # fmt: skip
+    rows = rows.filter(**{name: value for name, value in wanted.items() if value})
+    if filters.model:
+        name = "model" if "@" in filters.model else "model__startswith"
+        rows = rows.filter(**{name: filters.model if "@" in filters.model else f"{filters.model}@"})
+    return rows
+
+
+def _views(rows: Sequence[Job]) -> list[JobView]:
+    if not rows:
+        return []
+    steps: dict[UUID, list[StepView]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_STEPS, [[row.id for row in rows]])
+        for job_id, name, step_state in cursor.fetchall():
+            steps.setdefault(job_id, []).append(StepView(name, step_state))
+    running = progress.read([row.id for row in rows if row.state in (state.RUNNING, state.CANCELING)])
+    return [_view(row, steps.get(row.id, []), running.get(row.id, {})) for row in rows]
+
+
+def _view(row: Job, steps: Sequence[StepView], running: Mapping[str, float]) -> JobView:
+    return JobView(
+        id=row.id, workspace_id=row.workspace_id, sandbox=row.sandbox, pipeline=row.pipeline,
+        model_requested=row.model_requested, model=row.model, input=row.input, asked=row.asked, lane=row.lane,
+        state=row.state, seq=row.seq, quoted=row.quoted, captured=row.captured, released=row.released,
+        charge_reason=row.charge_reason, created_at=row.created_at, deadline_at=row.deadline_at,
+        outputs=sorted(row.outputs, key=lambda output: int(output["index"])), steps=steps, error=row.error,
+        external_id=row.external_id, metadata=row.metadata, visibility=row.visibility, parent_id=row.parent_id,
+        started_at=row.started_at, completed_at=row.completed_at, stop_cause=row.stop_cause,
+        progress=_progress(row.state, steps, running),
+    )  # fmt: skip
+
+
+def _progress(job_state: str, steps: Iterable[StepView], running: Mapping[str, float]) -> float:
+    if job_state == state.SUCCEEDED:
+        return 1.0
+    parts = [1.0 if step.state == state.STEP_DONE else running.get(step.name, 0.0) for step in steps]
+    return round(sum(parts) / len(parts), 3) if parts else 0.0
+
+
+_STEPS = "SELECT job_id, name, state FROM generation_step WHERE job_id = ANY(%s) ORDER BY job_id, position"
+_BACKLOG = """
+SELECT placement, lane, count(*) FILTER (WHERE state = 'ready'), count(*) FILTER (WHERE state <> 'ready'),
+    coalesce(sum(cost) FILTER (WHERE state = 'ready'), 0) / 1000.0
+FROM generation_step WHERE state IN ('ready', 'claimed', 'submitting', 'awaiting', 'collecting')
+GROUP BY placement, lane ORDER BY placement, lane
+"""

@@ -1,0 +1,38 @@
+"""The states of jobs and steps. PostgreSQL's functions in `sql/` use the same words."""
+
+from typing import Final
+
+QUEUED: Final = "queued"
+RUNNING: Final = "running"
+CANCELING: Final = "canceling"
+RECONCILING: Final = "reconciling"
+SUCCEEDED: Final = "succeeded"
+PARTIALLY_SUCCEEDED: Final = "partially_succeeded"
+FAILED: Final = "failed"
+CANCELED: Final = "canceled"
+ABORTED: Final = "aborted"
+BLOCKED: Final = "blocked"
+EXPIRED: Final = "expired"
+
+LIVE: Final = (QUEUED, RUNNING, CANCELING, RECONCILING)
+TERMINAL: Final = (SUCCEEDED, PARTIALLY_SUCCEEDED, FAILED, CANCELED, ABORTED, BLOCKED, EXPIRED)
+ALL: Final = (*LIVE, *TERMINAL)
+RETRYABLE: Final = (FAILED, ABORTED, BLOCKED, CANCELED, PARTIALLY_SUCCEEDED)
+
+STEP_WAITING: Final = "waiting"
+STEP_READY: Final = "ready"
+STEP_CLAIMED: Final = "claimed"
+STEP_SUBMITTING: Final = "submitting"
+STEP_AWAITING: Final = "awaiting"
+STEP_COLLECTING: Final = "collecting"
+STEP_PARKED: Final = "parked"
+STEP_DONE: Final = "done"
+STEP_FAILED: Final = "failed"
+STEP_SKIPPED: Final = "skipped"
+STEP_CANCELED: Final = "canceled"
+
+STEP_LEASED: Final = (STEP_CLAIMED, STEP_SUBMITTING, STEP_AWAITING, STEP_COLLECTING)
+STEP_ALL: Final = (
+    STEP_WAITING, STEP_READY, *STEP_LEASED, STEP_PARKED, "reconciling", "approval", STEP_DONE, STEP_FAILED,
+    STEP_SKIPPED, STEP_CANCELED,
+)  # fmt: skip

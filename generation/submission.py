@@ -1,0 +1,213 @@
+"""The verbs of people: submit, cancel, retry. One statement decides; nothing leaves before it is durable."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.conf import settings
+from django.db import connection, transaction
+
+from accounts.current import Principal
+from core import push, telemetry
+from core.errors import DomainError, IdempotencyKeyReused, NotFound, StateConflict
+from core.ids import uuid7
+from credits import ledger, pricing
+from generation import events, quoting, selectors, state
+from generation.errors import MaxCreditsExceeded, QueueFull
+from generation.quoting import Priced
+from generation.selectors import JobView, StepView
+from moderation import screening
+from providers import gateway
+
+ROUTE = "generations"
+_RETRY_AFTER_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A request for a job, as the door read it. Times are seconds from acceptance."""
+
+    pipeline: str
+    model: str
+    input: Mapping[str, Any]
+    quote_id: UUID | None = None
+    max_credits: int | None = None
+    start_deadline_seconds: int | None = None
+    deadline_seconds: int | None = None
+    external_id: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    visibility: str = "private"
+    parent_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The answer to a submission: the stored body, whether this is a replay, and the job when it is not."""
+
+    body: bytes
+    status: int
+    replayed: bool
+    job: JobView | None
+
+
+Render = Callable[[JobView], bytes]
+
+
+def submit_job(
+    *, caller: Principal, order: Order, idempotency_key: str | None, request_hash: str, render: Render, at: datetime
+) -> Accepted:
+    """Accepts a job and holds its price, or raises and leaves everything as it was.
+
+    `render` makes the answer from the job as accepted; it is stored with the idempotency key in the same
+    transaction, so a repeated request gets the same bytes whatever happened in between.
+    """
+    try:
+        return _submit(caller, order, idempotency_key, request_hash, render, at)
+    except DomainError as exc:
+        telemetry.JOBS_REFUSED.labels(exc.code).inc()
+        raise
+
+
+def _submit(
+    caller: Principal, order: Order, key: str | None, request_hash: str, render: Render, at: datetime
+) -> Accepted:
+    priced = quoting.price(pipeline=order.pipeline, model=order.model, given=order.input)
+    lines = _agreed_lines(caller, order, priced, at)
+    quoted = pricing.total(lines)
+    if order.max_credits is not None and quoted > order.max_credits:
+        raise MaxCreditsExceeded(
+            f"The price is {quoted} credits and the request allows {order.max_credits}.",
+            required=quoted, available=order.max_credits, shortfall=quoted - order.max_credits,
+        )  # fmt: skip
+    screening.screen_prompt(
+        workspace_id=caller.workspace_id, text=str(order.input.get("prompt", "")), field="input.prompt", at=at
+    )
+    job = _job_of(caller, order, priced, quoted, at)
+    body = render(job)
+    payload = {
+        "workspace": caller.workspace_id, "sandbox": caller.sandbox, "user": caller.user_id, "key": caller.key_id,
+        "route": ROUTE, "idempotency_key": key, "request_hash": request_hash, "body": body.decode(),
+        "lane": job.lane, "weight": caller.entitlements.weight, "max_queued": caller.entitlements.max_queued,
+        "job": _job_row(order, priced, job, at), "steps": _step_rows(priced, job),
+    }  # fmt: skip
+    answer = _accept(payload, job, body, at)
+    if answer.job is not None:
+        telemetry.JOBS_ACCEPTED.labels(job.pipeline).inc()
+        transaction.on_commit(lambda: _announce(job))
+    return answer
+
+
+def cancel_job(*, workspace_id: UUID, job_id: UUID, at: datetime) -> None:
+    """Ends a queued job at once and free; asks a running one to stop. A finished one stays as it is."""
+    stop_job(workspace_id=workspace_id, job_id=job_id, cause="cancel", at=at)
+
+
+def stop_job(*, workspace_id: UUID | None, job_id: UUID, cause: str, at: datetime) -> str:
+    """Stops for a cause (cancel, start_deadline, deadline); says stopped, stopping, started or terminal."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT outcome, job_state, seq FROM generation_stop(%s, %s, %s, %s)", [job_id, workspace_id, cause, at]
+        )
+        outcome, job_state, seq = cursor.fetchone()
+        if outcome == "not_found":
+            raise NotFound
+        cursor.execute("SELECT workspace_id, sandbox FROM generation_job WHERE id = %s", [job_id])
+        owner, sandbox = cursor.fetchone()
+    if outcome in {"stopped", "stopping"}:
+        group = push.group_of(owner, sandbox=sandbox)
+        told = events.status(group, job_id=job_id, seq=seq, value=job_state, done=outcome == "stopped")
+        transaction.on_commit(lambda: events.send([told], nudge=outcome == "stopped"))
+    return str(outcome)
+
+
+def retry_job(
+    *, caller: Principal, job_id: UUID, idempotency_key: str | None, request_hash: str, render: Render, at: datetime
+) -> Accepted:
+    """Runs the input of a job that did not deliver everything again, as a new job that names its parent."""
+    old = selectors.get_job(workspace_id=caller.workspace_id, job_id=job_id, sandbox=caller.sandbox)
+    if old.state not in state.RETRYABLE:
+        raise StateConflict(f"A {old.state} job is not tried again.")
+    order = Order(
+        pipeline=old.pipeline, model=old.model_requested, input=old.input, external_id=old.external_id,
+        metadata=old.metadata, visibility=old.visibility, parent_id=old.id,
+    )  # fmt: skip
+    return submit_job(
+        caller=caller, order=order, idempotency_key=idempotency_key, request_hash=request_hash, render=render, at=at
+    )
+
+
+def _agreed_lines(caller: Principal, order: Order, priced: Priced, at: datetime) -> tuple[pricing.Line, ...]:
+    if order.quote_id is None:
+        return priced.lines
+    return pricing.honour(
+        workspace_id=caller.workspace_id, quote_id=order.quote_id, request_hash=priced.request_hash, at=at
+    )
+
+
+def _job_of(caller: Principal, order: Order, priced: Priced, quoted: int, at: datetime) -> JobView:
+    limit = order.deadline_seconds or settings.GENERATION_DEADLINE_SECONDS
+    return JobView(
+        id=uuid7(), workspace_id=caller.workspace_id, sandbox=caller.sandbox, pipeline=order.pipeline,
+        model_requested=order.model, model=priced.card.revision.pinned, input=priced.plan.input,
+        asked=priced.plan.asked, lane=caller.entitlements.lane, state=state.QUEUED, seq=1, quoted=quoted, captured=0,
+        released=0, charge_reason="", created_at=at, deadline_at=at + timedelta(seconds=limit),
+        steps=[StepView(step.name, state.STEP_READY if not step.depends_on else state.STEP_WAITING)
+               for step in priced.plan.steps],
+        external_id=order.external_id, metadata=order.metadata, visibility=order.visibility,
+        parent_id=order.parent_id,
+    )  # fmt: skip
+
+
+def _accept(payload: Mapping[str, Any], job: JobView, body: bytes, at: datetime) -> Accepted:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT outcome, status, body, available FROM generation_accept(%s::jsonb, %s, %s)",
+            [orjson.dumps(payload).decode(), at, ledger.hold_expiry(at)],
+        )
+        outcome, status, stored, available = cursor.fetchone()
+    if outcome == "accepted":
+        return Accepted(body, status, replayed=False, job=job)
+    if outcome == "replayed":
+        return Accepted(stored.encode(), status, replayed=True, job=None)
+    if outcome == "key_reused":
+        raise IdempotencyKeyReused
+    if outcome == "queue_full":
+        raise QueueFull(
+            f"{payload['max_queued']} jobs are under way. Wait for one to finish, or cancel one.",
+            retry_after_seconds=_RETRY_AFTER_SECONDS, limit=payload["max_queued"],
+        )  # fmt: skip
+    ledger.raise_refusal(outcome, required=job.quoted, available=available, reference=f"job:{job.id}")
+    raise AssertionError(outcome)
+
+
+def _job_row(order: Order, priced: Priced, job: JobView, at: datetime) -> dict[str, Any]:
+    start_by = order.start_deadline_seconds
+    return {
+        "id": job.id, "hold": uuid7(), "pipeline": job.pipeline, "model_requested": job.model_requested,
+        "model": job.model, "revision": priced.card.revision.id, "input": job.input, "asked": job.asked,
+        "quoted": job.quoted, "external_id": job.external_id, "metadata": job.metadata,
+        "visibility": job.visibility, "parent": job.parent_id, "deadline_at": job.deadline_at,
+        "start_deadline_at": at + timedelta(seconds=start_by) if start_by else None,
+    }  # fmt: skip
+
+
+def _step_rows(priced: Priced, job: JobView) -> list[dict[str, Any]]:
+    revision = priced.card.revision
+    total_units = sum(step.units for step in priced.plan.steps)
+    return [
+        {
+            "id": uuid7(), "name": step.name, "kind": step.kind, "depends_on": step.depends_on,
+            "optional": step.optional, "revision": revision.id, "placement": gateway.placement(revision),
+            "params": step.params, "price": job.quoted * step.units // total_units,
+            "output_index": step.output_index, "cost": step.cost,
+        }
+        for step in priced.plan.steps
+    ]  # fmt: skip
+
+
+def _announce(job: JobView) -> None:
+    group = push.group_of(job.workspace_id, sandbox=job.sandbox)
+    events.send([events.status(group, job_id=job.id, seq=job.seq, value=job.state)], nudge=True)

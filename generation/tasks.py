@@ -1,0 +1,18 @@
+"""Celery's doors. `**_` lets an old worker accept a message from a newer publisher during a deploy."""
+
+from uuid import UUID
+
+from celery import shared_task
+from django.utils import timezone
+
+from generation import execution, recovery
+
+
+@shared_task(name="generation.run_steps", acks_late=True, ignore_result=True)
+def run_steps(*, batch: list[tuple[str, int]], **_: object) -> None:
+    execution.run_batch(batch=[(UUID(step_id), number) for step_id, number in batch])
+
+
+@shared_task(name="generation.forget_old_answers", ignore_result=True)
+def forget_old_answers(**_: object) -> None:
+    recovery.forget_old_answers(at=timezone.now())
