@@ -1,0 +1,90 @@
+"""The site's own pages, the probes, and errors that no app answers."""
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
+
+from core import health, problems
+from insights import metrics
+from providers import catalog
+
+
+@require_safe
+def landing(request: HttpRequest) -> HttpResponse:
+    """What the product is, with pictures that the built-in engine made."""
+    if request.user.is_authenticated and "stay" not in request.GET:
+        return redirect("studio")
+    cards = catalog.cards(pipeline="image")
+    return render(
+        request,
+        "pages/landing.html",
+        {
+            "samples": _samples(),
+            "price_per_image": cards[0].credits_each if cards else None,
+            "welcome_credits": settings.CREDITS_WELCOME_AMOUNT,
+        },
+    )
+
+
+@require_safe
+def healthz(_request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    return HttpResponse("ok", content_type="text/plain")
+
+
+@require_safe
+def readyz(_request: HttpRequest) -> HttpResponse:
+    """200 when every probe is content, else 503 with what is wrong."""
+    checks = health.check_all()
+    broken = [check for check in checks if check.problem]
+    body = {"ready": not broken, "checks": {check.name: check.problem or "ok" for check in checks}}
+    return JsonResponse(body, status=503 if broken else 200)
+
+
+@require_safe
+def prometheus(_request: HttpRequest) -> HttpResponse:
+    """Metrics in Prometheus' text format. Keep it inside your network: see docs/operations/monitoring.md."""
+    return HttpResponse(metrics.exposition(), content_type=metrics.CONTENT_TYPE)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if problems.is_api(request):
+        return problems.of_status(404, instance=request.path)
+    return render(request, "404.html", status=404)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if problems.is_api(request):
+        return problems.of_status(400, instance=request.path)
+    return render(request, "404.html", status=400)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if problems.is_api(request):
+        return problems.of_status(403, instance=request.path)
+    return render(request, "403.html", status=403)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    if problems.is_api(request):
+        return problems.of_status(403, instance=request.path, detail="The CSRF token is missing or wrong.")
+    return render(request, "403.html", status=403)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    if problems.is_api(request):
+        return problems.of_status(500, instance=request.path)
+    return render(request, "500.html", status=500)
+
+
+def _samples() -> list[str]:
+    folder = finders.find("img/landing")
+    if not folder:
+        return []
+    names: list[Any] = sorted(Path(folder).glob("*.webp"), key=lambda path: path.name)
+    return [f"{settings.STATIC_URL}img/landing/{path.name}" for path in names]
