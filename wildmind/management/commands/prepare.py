@@ -1,0 +1,26 @@
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+
+from providers import catalog
+from wildmind import seed
+from wildmind.settings.env import env_str
+
+
+class Command(BaseCommand):
+    help = "Migrates the database, syncs the catalogue and seeds it (WILDMIND_SEED=demo or minimal). Idempotent."
+
+    def handle(self, **options: Any) -> None:
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            self.stdout.write("migrating the database")
+            call_command("migrate", verbosity=0, interactive=False)
+        for change in catalog.sync(at=timezone.now()):
+            self.stdout.write(f"catalogue: {change}")
+        if env_str("WILDMIND_SEED", default="demo") == "demo":
+            for line in seed.demo(at=timezone.now()):
+                self.stdout.write(line)
