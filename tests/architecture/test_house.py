@@ -1,0 +1,170 @@
+"""The rules of the house, as tests. `lint-imports`, `mypy` and `ruff` hold the rest."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+
+ROOT = Path(settings.BASE_DIR)
+APPS = (
+    "accounts",
+    "assets",
+    "billing",
+    "core",
+    "credits",
+    "generation",
+    "insights",
+    "moderation",
+    "providers",
+    "wildmind",
+)
+CORE = {
+    "__init__", "admin", "apps", "errors", "health", "idempotency", "ids", "models", "openapi", "pagination", "parsing",
+    "paths", "problems", "push", "queueing", "redaction", "rendering", "schemas", "sqlfiles", "styleguide", "telemetry",
+}  # fmt: skip
+
+
+def sources():
+    for app in APPS:
+        for path in sorted((ROOT / app).rglob("*.py")):
+            if "migrations" not in path.parts:
+                yield path
+
+
+class TestTasks:
+    def test_that_are_sent_by_name_exist(self):
+        from celery import current_app
+
+        from core.queueing import TaskRef
+
+        current_app.loader.import_default_modules()
+        for app in APPS:
+            path = ROOT / app / "queues.py"
+            if path.exists():
+                module = __import__(f"{app}.queues", fromlist=["*"])
+                for ref in vars(module).values():
+                    if isinstance(ref, TaskRef):
+                        assert ref.name in current_app.tasks, ref.name
+
+    def test_are_never_sent_with_a_delay_or_retried_by_the_broker(self):
+        for path in sources():
+            assert not re.search(r"\b(countdown|eta)=|self\.retry\(|autoretry_for", path.read_text()), path
+
+
+class TestSettings:
+    def test_are_each_documented(self):
+        documented = (ROOT / "docs" / "configuration.md").read_text()
+        used = set()
+        for path in [*(ROOT / "wildmind").rglob("*.py")]:
+            used |= set(re.findall(r'env_(?:str|secret|int|bool|list)\(\s*"([A-Z_0-9]+)"', path.read_text()))
+        assert used, "no setting was found: the pattern is wrong"
+        assert sorted(name for name in used if f"`{name}`" not in documented) == []
+
+    def test_of_production_refuse_the_local_secret(self):
+        import subprocess
+        import sys
+
+        done = subprocess.run(
+            [sys.executable, "-c", "import wildmind.settings.production"], cwd=ROOT, capture_output=True, text=True,
+            env={"DATABASE_URL": "postgresql:///x", "WILDMIND_SECRET_KEY": "local-only-" + "0" * 50, "PATH": ""},
+            check=False,
+        )  # fmt: skip
+        assert "WILDMIND_SECRET_KEY must be" in done.stderr
+
+
+class TestErrors:
+    def test_codes_are_each_documented(self):
+        from core.errors import DomainError
+
+        documented = (ROOT / "docs" / "errors.md").read_text()
+
+        def below(kind):
+            for child in kind.__subclasses__():
+                yield child
+                yield from below(child)
+
+        codes = {kind.code for kind in below(DomainError) if hasattr(kind, "code")}
+        from core.problems import _BY_STATUS
+
+        codes |= {code for code, _ in _BY_STATUS.values()}
+        assert sorted(code for code in codes if f"`{code}`" not in documented) == []
+
+
+class TestFiles:
+    def test_of_the_kernel_are_a_closed_list(self):
+        assert {path.stem for path in (ROOT / "core").glob("*.py")} == CORE
+
+    def test_stay_short(self):
+        long = [
+            f"{path.relative_to(ROOT)}: {n}" for path in sources() if (n := len(path.read_text().splitlines())) > 400
+        ]
+        assert long == []
+
+    def test_have_names_that_say_something(self):
+        vague = {"utils", "helpers", "common", "misc"}
+        assert [path for path in sources() if path.stem in vague] == []
+        assert [
+            p for p in sources() if p.stem == "base" and p.parent.name not in {"adapters", "pipelines", "settings"}
+        ] == []
+
+    def test_catch_everything_only_at_the_edges_of_a_process(self):
+        allowed = {
+            "core/health.py", "core/queueing.py", "generation/conductor.py", "generation/execution.py",
+            "generation/dispatch.py",
+        }  # fmt: skip
+        for path in sources():
+            tree = ast.parse(path.read_text())
+            broad = [
+                node for node in ast.walk(tree)
+                if isinstance(node, ast.ExceptHandler) and isinstance(node.type, ast.Name)
+                and node.type.id in {"Exception", "BaseException"}
+            ]  # fmt: skip
+            name = str(path.relative_to(ROOT))
+            assert not broad or name in allowed or name == "assets/storage.py", name
+
+    def test_name_no_machine_and_no_registry(self):
+        for path in [*ROOT.glob("*.txt"), *ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "Makefile"]:
+            text = path.read_text()
+            assert "--index-url" not in text, path
+            assert not re.search(r"pypi\.org|pythonhosted|registry\.npmjs|deb\.debian|/work/main|/root/", text), path
+
+
+@pytest.mark.django_db
+class TestDatabase:
+    def test_has_no_pending_migration(self):
+        call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+    @pytest.mark.parametrize("name", ["credits/sql/ledger.sql", "credits/sql/guards.sql", "generation/sql/jobs.sql"])
+    def test_runs_the_functions_as_their_files_say(self, name):
+        text = (ROOT / name).read_text()
+        wanted = re.findall(r"CREATE OR REPLACE FUNCTION (\w+).*?\$\$(.*?)\$\$", text, re.DOTALL)
+        assert wanted
+        with connection.cursor() as cursor:
+            for function, body in wanted:
+                cursor.execute("SELECT prosrc FROM pg_proc WHERE proname = %s", [function])
+                assert cursor.fetchall() == [(body,)], f"{function}: add a migration that runs {name} again"
+
+    def test_knows_the_same_states_as_the_code(self):
+        from generation import state
+
+        text = (ROOT / "generation/sql/jobs.sql").read_text()
+        assert f"({', '.join(repr(name) for name in state.LIVE)})" in text
+
+
+@pytest.mark.django_db
+class TestAdmin:
+    def test_of_money_and_jobs_is_read_only(self, rf):
+        from django.contrib import admin
+        from django.contrib.auth import get_user_model
+
+        request = rf.get("/admin/")
+        request.user = get_user_model()(is_superuser=True, is_staff=True, is_active=True)
+        for model, page in admin.site._registry.items():
+            if model._meta.app_label in {"credits", "generation"}:
+                assert not page.has_add_permission(request), model
+                assert not page.has_change_permission(request), model
+                assert not page.has_delete_permission(request), model

@@ -1,0 +1,86 @@
+"""What every test can ask for. PostgreSQL and Redis are real and given by the environment: `make test` starts them."""
+
+import os
+from collections.abc import Iterator
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+
+# Each xdist worker has a Redis database of its own, before any setting is read.
+if worker := os.environ.get("PYTEST_XDIST_WORKER", ""):
+    _parts = urlsplit(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"))
+    os.environ["REDIS_URL"] = urlunsplit(_parts._replace(path=f"/{1 + int(worker.removeprefix('gw'))}"))
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """One database for each xdist worker."""
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker) -> Iterator[None]:  # type: ignore[no-untyped-def]
+    """Lets tests with real transactions empty the journal afterwards; a test of its own proves the guard."""
+    from django.db import connection
+
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE credits_entry DISABLE TRIGGER credits_entry_keep")
+        cursor.execute("ALTER TABLE credits_posting DISABLE TRIGGER credits_posting_keep")
+    yield
+    # Threads of tests may have left connections; the database could not be dropped under them.
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+@pytest.fixture(autouse=True)
+def _fresh(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Lanes and catalogue as after a migration, caches empty, Redis flushed."""
+    if not request.node.get_closest_marker("django_db"):
+        yield
+        return
+    request.getfixturevalue("transactional_db" if _is_transactional(request) else "db")
+    from django.core.cache import cache
+    from django.utils import timezone
+
+    from core import queueing
+    from generation.models import Lane
+    from moderation import screening
+    from providers import catalog
+
+    cache.clear()
+    queueing._broken_until = 0.0
+    Lane.objects.bulk_create([Lane(name=name) for name in ("enterprise", "pro", "free")], ignore_conflicts=True)
+    catalog.sync(at=timezone.now())
+    catalog.forget()
+    screening.forget()
+    yield
+    catalog.forget()
+
+
+def _is_transactional(request: pytest.FixtureRequest) -> bool:
+    marker = request.node.get_closest_marker("django_db")
+    return bool(marker and marker.kwargs.get("transaction"))
+
+
+@pytest.fixture
+def person():
+    """Somebody who signed up: a user, a workspace, wallets with the welcome credits."""
+    from tests.factories.accounts import make_person
+
+    return make_person()
+
+
+@pytest.fixture
+def stranger():
+    """Somebody else, with things of their own."""
+    from tests.factories.accounts import make_person
+
+    return make_person()
+
+
+@pytest.fixture
+def api(person):
+    """The person's API client, with a live key."""
+    return person.api()

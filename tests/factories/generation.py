@@ -1,0 +1,43 @@
+"""Jobs, and working them off in this process as a worker would."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.utils import timezone
+
+from generation import dispatch, execution, presenter, recovery, submission
+from generation.submission import Order
+from tests.factories.accounts import Person
+
+SMALL = {"width": 64, "height": 64}
+
+
+def submit(person: Person, *, prompt: str = "a fox", n: int = 1, **more: Any) -> UUID:
+    """A small job of this person; gives its id."""
+    given = {"prompt": prompt, "n": n, "seed": 1, **SMALL, **more.pop("input", {})}
+    accepted = submission.submit_job(
+        caller=person.principal, order=Order(pipeline="image", model="sketch-image", input=given, **more),
+        idempotency_key=str(uuid4()), request_hash="test", render=presenter.encoded, at=timezone.now(),
+    )  # fmt: skip
+    assert accepted.job is not None
+    return accepted.job.id
+
+
+def claim(*, limit: int = 50, lane: str = "free") -> list[tuple[UUID, int]]:
+    """What a conductor would send to the workers now."""
+    claimed = dispatch.claim(placement="cpu", lane=lane, limit=limit, owner="test")
+    return [(step.id, step.attempt_no) for step in claimed]
+
+
+def work_off(*, rounds: int = 12) -> None:
+    """Claims and runs until nothing is ready, letting parked steps go at once."""
+    from generation.models import Step
+
+    for _ in range(rounds):
+        Step.objects.filter(state="parked").update(next_run_at=timezone.now() - timedelta(hours=1))
+        recovery.sweep(at=timezone.now())
+        batch = claim()
+        if not batch:
+            return
+        execution.run_batch(batch=batch)

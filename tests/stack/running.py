@@ -1,0 +1,167 @@
+"""The product as real processes: a database of its own, a Valkey that can be stopped, web, worker and conductor."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import psycopg
+import redis
+
+from wildmind.local import children, ports, processes, valkey
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LEASE_SECONDS = 3
+
+
+@dataclass
+class Stack:
+    """Each process can be killed and started again; `api` calls the web process as an integrator would."""
+
+    folder: Path
+    database_url: str
+    environ: dict[str, str]
+    broker: valkey.Valkey
+    port: int
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, *names: str) -> None:
+        for name in names:
+            self.running[name] = processes.spawn(self._command(name))
+            if name == "valkey":
+                self.wait(self.broker.answers, "Valkey answers", seconds=10)
+
+    def kill(self, name: str) -> None:
+        """kill -9 of the whole process group: nothing of it can tidy up."""
+        process = self.running.pop(name)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def stop_all(self) -> None:
+        for name in list(self.running):
+            self.kill(name)
+
+    def manage(self, *arguments: str) -> str:
+        """A management command's output; its failure is the test's."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.environ, capture_output=True, text=True,
+            timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+        return done.stdout
+
+    def key(self, *, credits: int, email: str = "") -> "Caller":
+        made = self.manage(
+            "create_api_key", "--email", email or f"{uuid4().hex[:8]}@example.com", "--credits", str(credits), "--json"
+        )
+        return Caller(self.port, json.loads(made.strip().splitlines()[-1])["key"])
+
+    def wait(self, condition: Callable[[], Any], what: str, *, seconds: float = 30) -> Any:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if found := condition():
+                return found
+            time.sleep(0.05)
+        raise AssertionError(f"{what}: not within {seconds} s\n{self.logs()}")
+
+    def wait_until_ready(self) -> None:
+        self.wait(lambda: _status(self.port, "/readyz") == 200, "/readyz is 200", seconds=60)
+        self.wait(self._worker_is_known, "the worker announced itself", seconds=60)
+
+    def logs(self) -> str:
+        return "\n".join(f"--- {path.name}\n{path.read_text()[-3000:]}" for path in sorted(self.folder.glob("*.log")))
+
+    def sql(self, query: str, *params: Any) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.database_url) as connection:
+            return connection.execute(query, params).fetchall()
+
+    def _worker_is_known(self) -> bool:
+        try:
+            with closing(redis.Redis.from_url(self.broker.url)) as client:
+                return bool(client.hlen("wm:workers"))
+        except redis.RedisError:
+            return False
+
+    def _command(self, name: str) -> processes.Command:
+        log = self.folder / f"{name}.log"
+        if name == "valkey":
+            return self.broker.command(folder=self.folder / "valkey", log=log, environ=os.environ)
+        make = {"web": children.web, "worker": children.worker, "scheduler": children.scheduler}[name]
+        command = make(ROOT, self.environ)
+        return processes.Command(command.name, command.argv, command.cwd, command.env, log=log)
+
+
+@dataclass
+class Caller:
+    """An API key against the web process."""
+
+    port: int
+    secret: str
+
+    def get(self, path: str) -> Any:
+        return self._call("GET", path, None, "")[1]
+
+    def post(self, path: str, body: Any, *, key: str = "") -> tuple[int, Any]:
+        return self._call("POST", path, body, key or str(uuid4()))
+
+    def _call(self, method: str, path: str, body: Any, key: str) -> tuple[int, Any]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        headers = {"Authorization": f"Bearer {self.secret}", "Content-Type": "application/json"}
+        if key:
+            headers["Idempotency-Key"] = key
+        connection.request(method, f"/api/v1{path}", None if body is None else json.dumps(body), headers)
+        answer = connection.getresponse()
+        raw = answer.read()
+        connection.close()
+        return answer.status, json.loads(raw)
+
+
+def create(folder: Path) -> Stack:
+    """A prepared database and a broker, with nothing started yet but the broker."""
+    given = os.environ["DATABASE_URL"]
+    name = f"stack_{uuid4().hex[:10]}"
+    with psycopg.connect(given, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    own = urlunsplit(urlsplit(given)._replace(path=f"/{name}"))
+    broker = valkey.plan(environ=os.environ)
+    port = ports.free_port()
+    environ = {
+        **os.environ, "DATABASE_URL": own, "REDIS_URL": broker.url, "WILDMIND_PORT": str(port),
+        "WILDMIND_DATA_DIR": str(folder / "data"), "WILDMIND_SEED": "minimal",
+        "DJANGO_SETTINGS_MODULE": "wildmind.settings.dev", "WILDMIND_LEASE_SECONDS": str(LEASE_SECONDS),
+        "WILDMIND_PICKUP_SECONDS": str(LEASE_SECONDS), "WILDMIND_LOG_FORMAT": "json", "PYTHONUNBUFFERED": "1",
+    }  # fmt: skip
+    stack = Stack(folder, own, environ, broker, port)
+    stack.start("valkey")
+    stack.manage("prepare")
+    return stack
+
+
+def drop(stack: Stack) -> None:
+    """Ends every process and removes the database."""
+    stack.stop_all()
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {urlsplit(stack.database_url).path[1:]} WITH (FORCE)")
+
+
+def _status(port: int, path: str) -> int:
+    try:
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
+            connection.request("GET", path)
+            return connection.getresponse().status
+    except OSError:
+        return 0
