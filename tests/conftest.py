@@ -84,3 +84,17 @@ def stranger():
 def api(person):
     """The person's API client, with a live key."""
     return person.api()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory):
+    """Web, worker and conductor as real processes. A test that kills one starts it again."""
+    from tests.stack import running
+
+    made = running.create(tmp_path_factory.mktemp("stack"))
+    try:
+        made.start("web", "worker", "scheduler")
+        made.wait_until_ready()
+        yield made
+    finally:
+        running.drop(made)

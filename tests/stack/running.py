@@ -141,7 +141,7 @@ def create(folder: Path) -> Stack:
     port = ports.free_port()
     environ = {
         **os.environ, "DATABASE_URL": own, "REDIS_URL": broker.url, "WILDMIND_PORT": str(port),
-        "WILDMIND_DATA_DIR": str(folder / "data"), "WILDMIND_SEED": "minimal",
+        "WILDMIND_DATA_DIR": str(folder / "data"), "WILDMIND_SEED": "demo",
         "DJANGO_SETTINGS_MODULE": "wildmind.settings.dev", "WILDMIND_LEASE_SECONDS": str(LEASE_SECONDS),
         "WILDMIND_PICKUP_SECONDS": str(LEASE_SECONDS), "WILDMIND_LOG_FORMAT": "json", "PYTHONUNBUFFERED": "1",
     }  # fmt: skip
