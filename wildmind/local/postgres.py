@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from wildmind.local import postgres_binaries, wire
+import psycopg
+
+from wildmind.local import postgres_binaries
 from wildmind.local.accounts import Account, call, can_enter, for_postgres, give
 from wildmind.local.postgres_binaries import SHARED_STATE, Binaries, WrongMajor
 from wildmind.local.problems import LocalProblem
@@ -130,7 +132,7 @@ def _create(binaries: Binaries, data: Path, account: Account | None, *, ephemera
 def answers(sockets: Path) -> bool:
     try:
         _ask("SELECT 1", sockets)
-    except wire.Refused:
+    except psycopg.OperationalError:
         return False
     return True
 
@@ -148,4 +150,7 @@ def url(sockets: Path) -> str:
 
 
 def _ask(query: str, sockets: Path) -> list[str]:
-    return wire.ask(query, socket_path=sockets / ".s.PGSQL.5432", user=NAME, database="postgres")
+    where = {"host": str(sockets), "user": NAME, "dbname": "postgres", "connect_timeout": "2"}
+    with psycopg.connect(autocommit=True, **where) as connection:
+        cursor = connection.execute(query)  # type: ignore[call-overload]  # our own constants
+        return [str(row[0]) for row in cursor.fetchall()] if cursor.description else []

@@ -1,7 +1,7 @@
 """The local run: loopback only, mails to a folder, forced failures allowed, no secret to set."""
 
 from wildmind.settings.base import *
-from wildmind.settings.base import DATA_DIR
+from wildmind.settings.base import DATA_DIR, STATIC_ROOT
 from wildmind.settings.env import env_bool, env_secret
 
 DEBUG = env_bool("WILDMIND_DEBUG", default=True)
@@ -9,6 +9,8 @@ DEBUG = env_bool("WILDMIND_DEBUG", default=True)
 SECRET_KEY = env_secret("WILDMIND_SECRET_KEY", default="local-only-not-a-secret-" + "0" * 40)
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 WHITENOISE_USE_FINDERS = True
+# Nothing is collected in a local run; WhiteNoise warns when the folder is not there.
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 WHITENOISE_AUTOREFRESH = False
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = DATA_DIR / "mail"
