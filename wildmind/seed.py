@@ -29,7 +29,7 @@ PICTURES: tuple[tuple[str, str, int, int], ...] = (
     ("Gold and teal abstract silk", "1:1", 1, 5),
     ("A sailing boat at sunset", "4:3", 1, 3),
     ("Cherry blossom garden in spring", "3:4", 1, 14),
-    ("Desert dunes under a field of stars", "16:9", 1, 9),
+    ("Desert dunes under a field of stars", "16:9", 1, 5),
     ("Minimal Bauhaus composition in red, blue and cream", "1:1", 1, 2),
     ("Lighthouse in a storm", "2:3", 1, 31),
     ("Deep space nebula, violet and rose", "3:2", 1, 17),

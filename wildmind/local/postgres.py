@@ -150,7 +150,8 @@ def url(sockets: Path) -> str:
 
 
 def _ask(query: str, sockets: Path) -> list[str]:
-    where = {"host": str(sockets), "user": NAME, "dbname": "postgres", "connect_timeout": "2"}
-    with psycopg.connect(autocommit=True, **where) as connection:
-        cursor = connection.execute(query)  # type: ignore[call-overload]  # our own constants
+    with psycopg.connect(
+        host=str(sockets), user=NAME, dbname="postgres", connect_timeout=2, autocommit=True
+    ) as connection:
+        cursor = connection.execute(query.encode())
         return [str(row[0]) for row in cursor.fetchall()] if cursor.description else []

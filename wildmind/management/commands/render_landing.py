@@ -11,9 +11,9 @@ from providers import gateway
 # Prompt, width, height, seed: the landing page's wall, in its order.
 PICTURES = (
     ("Calm lake between misty mountains, golden sunrise", 1280, 800, 11),
-    ("A red fox in a snowy pine forest at dawn", 1024, 768, 7),
+    ("A red fox in a snowy pine forest at dawn", 1024, 768, 4),
     ("Lighthouse in a storm", 768, 1024, 31),
-    ("Desert dunes under a field of stars", 1024, 768, 9),
+    ("Desert dunes under a field of stars", 1024, 768, 5),
     ("A sailing boat at sunset", 1024, 768, 3),
     ("Neon city skyline in the rain at night", 1280, 800, 21),
     ("Cherry blossom garden in spring", 768, 1024, 14),

@@ -102,10 +102,13 @@ def forest_edge(
     rng: np.random.Generator,
     tall: float,
     stops: tuple[str, ...],
-    cover: float = 0.7,
+    cover: float | Floats = 0.7,
     bottom: float | None = None,
 ) -> None:
-    """Fill below a ridge and set pines on it, in groups that leave `1 - cover` of it bare."""
+    """Fill below a ridge and set pines on it, in groups that leave `1 - cover` of it bare.
+
+    `cover` may be one number, or one for each column of the canvas.
+    """
     top = max(0.0, float(line.min()) - tall * 1.5)
     stencil = canvas.stencil((0, int(top), canvas.width, canvas.height), factor=2)
     stencil.polygon(under(line, canvas.height))
@@ -114,7 +117,7 @@ def forest_edge(
     while x < canvas.width + tall * 0.2:
         column = int(min(max(x, 0), canvas.width - 1))
         thick = float(groves[column]) * 0.5 + 0.5
-        if thick > 1 - cover:
+        if thick > 1 - (cover if isinstance(cover, float) else float(cover[column])):
             size = tall * (0.45 + 0.55 * thick) * rng.uniform(0.6, 1.2)
             pine(stencil, x=x, y=float(line[column]) + tall * 0.05, tall=size, rng=rng)
         x += tall * rng.uniform(0.1, 0.26)

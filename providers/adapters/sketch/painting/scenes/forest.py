@@ -64,7 +64,7 @@ def _row(brief: Brief, canvas: Canvas, air: Air, *, row: int, firs: bool, sun: S
             rng=chance,
             tall=tall,
             stops=(colour, mix(colour, air.low, 0.3 * (1 - near))),
-            cover=0.75 - 0.42 * near,
+            cover=_cover(brief, canvas, near=near),
         )
     else:
         _trunks(brief, canvas, line, rng=chance, near=near, colour=colour)
@@ -82,6 +82,15 @@ def _row(brief: Brief, canvas: Canvas, air: Air, *, row: int, firs: bool, sun: S
             thick=canvas.unit * 0.09,
             strength=0.55 - 0.3 * near,
         )
+
+
+def _cover(brief: Brief, canvas: Canvas, *, near: float) -> float | Floats:
+    """How much of a row is wooded. The nearest row leaves the middle open when somebody stands there."""
+    share = 0.75 - 0.42 * near
+    if near < 1 or brief.reading.figure is None:
+        return share
+    away = np.abs(np.linspace(-0.5, 0.5, canvas.width))
+    return np.where(away < 0.24, 0.0, share)
 
 
 def _ground(brief: Brief, air: Air, *, colour: str, near: float) -> str:
