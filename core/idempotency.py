@@ -1,17 +1,47 @@
 """`Idempotency-Key`: reading it from a request, and telling whether two requests are the same."""
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import orjson
 from django.http import HttpRequest
 from rest_framework.request import Request
 
-from core.errors import FieldsRejected
+from core.errors import FieldsRejected, IdempotencyKeyReused
+from core.models import IdempotencyRecord
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
 _FIELD = f"header {HEADER}"
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A request that may arrive twice: the route and key it came with, and the fingerprint of its body."""
+
+    route: str
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered the first time."""
+
+    status: int
+    body: bytes
+
+
+def answered(*, workspace_id: UUID, once: Once) -> Answer | None:
+    """The stored answer to this very request, if there is one. Raises IdempotencyKeyReused for another body."""
+    row = IdempotencyRecord.objects.filter(workspace_id=workspace_id, route=once.route, key=once.key).first()
+    if row is None:
+        return None
+    if row.request_hash != once.fingerprint:
+        raise IdempotencyKeyReused
+    return Answer(row.status, row.body.encode())
 
 
 def key(request: HttpRequest | Request) -> str:

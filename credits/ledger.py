@@ -1,4 +1,4 @@
-"""The verbs that move credits: grant, hold, capture, void. Each is idempotent by its reference.
+"""The verbs that move credits: grant, hold, capture, void, expire. Each is idempotent by its reference.
 
 The same reference with the same inputs answers as the first time; with others it raises LedgerConflict.
 Amounts are whole credits. Time is passed in. The wallet's row is locked first, always.
@@ -90,6 +90,34 @@ def grant(  # noqa: PLR0913 - the journal keeps each of them
     wallet.balance += amount
     wallet.save(update_fields=["balance"])
     return True
+
+
+@transaction.atomic
+def expire(*, lot_id: UUID, at: datetime) -> int:
+    """Books what is left of an expired lot as breakage; gives how many credits that was.
+
+    An expired lot cannot be spent even before this; what open holds drew from it stays theirs.
+    """
+    wallet = Wallet.objects.select_for_update().get(lots__id=lot_id)
+    lot = Lot.objects.get(id=lot_id)
+    if lot.expires_at is None or lot.expires_at > at or lot.remaining == 0:
+        return 0
+    amount = lot.remaining
+    posting = Posting.objects.create(
+        kind=Posting.Kind.EXPIRE, reference=f"expire:{lot.id}:{amount}", reason="Expired", at=at, wallet=wallet,
+        amount=-amount, balance_after=wallet.balance - amount,
+    )  # fmt: skip
+    Entry.objects.bulk_create(
+        [
+            Entry(posting=posting, account=Entry.Account.WALLET, wallet=wallet, lot=lot, amount=-amount),
+            Entry(posting=posting, account=Entry.Account.BREAKAGE, amount=amount),
+        ]
+    )
+    lot.remaining, lot.closed = 0, True
+    lot.save(update_fields=["remaining", "closed"])
+    wallet.balance -= amount
+    wallet.save(update_fields=["balance"])
+    return amount
 
 
 def hold(

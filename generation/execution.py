@@ -144,8 +144,7 @@ class _Run:
         """The same route again, later, or the end."""
         step = self.step
         if step.tries <= error.retry_same and step.tries < settings.GENERATION_MAX_ATTEMPTS:
-            park(step=step, error=error)
-            return None
+            return None if park(step=step, error=error) else Ending(step, "canceled")
         fault = Fault(error.code, error.category, error.public, retryable=error.category != "input",
                       provider_code=error.provider_code, detail=str(error))  # fmt: skip
         return Ending(step, "failed", fault=fault)
@@ -180,8 +179,11 @@ class _Crashed(ProviderError):
     public = "Something went wrong on our side."
 
 
-def park(*, step: Started, error: ProviderError) -> None:
-    """Lets a step wait before it is tried again: the provider's own hint, or full jitter. No slot is held."""
+def park(*, step: Started, error: ProviderError) -> bool:
+    """Lets a step wait before it is tried again: the provider's own hint, or full jitter. No slot is held.
+
+    False when its job is to stop: then there is nothing to wait for.
+    """
     if error.retry_after_seconds is not None:
         delay = error.retry_after_seconds
     else:
@@ -194,6 +196,7 @@ def park(*, step: Started, error: ProviderError) -> None:
                 "provider_code": error.provider_code or "", "detail": str(error)[:300],
             },
         )  # fmt: skip
+        return bool(cursor.rowcount)
 
 
 def _group(step: Started) -> str:
@@ -221,6 +224,7 @@ WITH parked AS (
     UPDATE generation_step SET state = 'parked', next_run_at = now() + make_interval(secs => %(delay)s),
         lease_expires_at = NULL, lease_owner = ''
     WHERE id = %(step)s AND attempt_no = %(attempt)s AND state IN ('submitting', 'awaiting', 'collecting')
+        AND NOT EXISTS (SELECT 1 FROM generation_job j WHERE j.id = job_id AND j.stop_cause <> '')
     RETURNING id
 )
 UPDATE generation_attempt SET outcome = 'failed', finished_at = now(), error_code = %(code)s,

@@ -68,13 +68,17 @@ def _requeue_lost() -> int:
 
 
 def _given_up() -> Iterator[Ending]:
-    """What is poison, or may have been paid for and cannot be asked about."""
+    """What is poison, was to stop anyway, or may have been paid for and cannot be asked about."""
     with connection.cursor() as cursor:
         cursor.execute(_GIVE_UP, [_safe_revisions(), settings.GENERATION_MAX_LOST_LEASES - 1, _BATCH])
         rows = cursor.fetchall()
-    for lost, *row in rows:
+    for stop_cause, lost, *row in rows:
+        step = decode_started(tuple(row))
+        if stop_cause:
+            yield Ending(step, "canceled", only_expired=True)
+            continue
         fault = _POISON if lost >= settings.GENERATION_MAX_LOST_LEASES - 1 else _UNKNOWN
-        yield Ending(decode_started(tuple(row)), "failed", fault=fault, only_expired=True)
+        yield Ending(step, "failed", fault=fault, only_expired=True)
 
 
 def _safe_revisions() -> list[str]:
@@ -105,18 +109,19 @@ WITH lost AS (
     UPDATE generation_step SET state = 'ready', lost_leases = lost_leases + 1, lease_expires_at = NULL, lease_owner = ''
     WHERE state IN ('submitting', 'awaiting', 'collecting') AND lease_expires_at < now() AND revision_id = ANY(%s)
         AND lost_leases < %s
+        AND NOT EXISTS (SELECT 1 FROM generation_job j WHERE j.id = job_id AND j.stop_cause <> '')
     RETURNING id, attempt_no
 )
 UPDATE generation_attempt a SET outcome = 'lost', finished_at = now(), error_code = 'worker_lost'
 FROM lost WHERE a.step_id = lost.id AND a.no = lost.attempt_no
 """
 _GIVE_UP = """
-SELECT s.lost_leases, s.id, s.attempt_no, s.tries, a.id, j.id, j.workspace_id, j.sandbox, s.revision_id, j.model,
-    s.kind, s.params, s.price, s.output_index, j.deadline_at, j.seq, false
+SELECT j.stop_cause, s.lost_leases, s.id, s.attempt_no, s.tries, a.id, j.id, j.workspace_id, j.sandbox,
+    s.revision_id, j.model, s.kind, s.params, s.price, s.output_index, j.deadline_at, j.seq, false
 FROM generation_step s JOIN generation_job j ON j.id = s.job_id
 JOIN generation_attempt a ON a.step_id = s.id AND a.no = s.attempt_no
 WHERE s.state IN ('submitting', 'awaiting', 'collecting') AND s.lease_expires_at < now()
-    AND (NOT s.revision_id = ANY(%s) OR s.lost_leases >= %s)
+    AND (NOT s.revision_id = ANY(%s) OR s.lost_leases >= %s OR j.stop_cause <> '')
 LIMIT %s
 """
 _OVERDUE = """

@@ -11,8 +11,9 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from accounts.current import Principal
-from core import push, telemetry
+from core import idempotency, push, telemetry
 from core.errors import DomainError, IdempotencyKeyReused, NotFound, StateConflict
+from core.idempotency import Once
 from core.ids import uuid7
 from credits import ledger, pricing
 from generation import events, quoting, selectors, state
@@ -22,7 +23,7 @@ from generation.selectors import JobView, StepView
 from moderation import screening
 from providers import gateway
 
-ROUTE = "generations"
+ROUTE, RETRY_ROUTE = "generations", "generations.retry"
 _RETRY_AFTER_SECONDS = 5
 
 
@@ -56,24 +57,24 @@ class Accepted:
 Render = Callable[[JobView], bytes]
 
 
-def submit_job(
-    *, caller: Principal, order: Order, idempotency_key: str | None, request_hash: str, render: Render, at: datetime
-) -> Accepted:
+def submit_job(*, caller: Principal, order: Order, once: Once, render: Render, at: datetime) -> Accepted:
     """Accepts a job and holds its price, or raises and leaves everything as it was.
 
     `render` makes the answer from the job as accepted; it is stored with the idempotency key in the same
     transaction, so a repeated request gets the same bytes whatever happened in between.
     """
     try:
-        return _submit(caller, order, idempotency_key, request_hash, render, at)
+        return _submit(caller, order, once, render, at)
     except DomainError as exc:
+        # What was accepted once is answered so again, even if it would be refused today.
+        before = idempotency.answered(workspace_id=caller.workspace_id, once=once)
+        if before is not None:
+            return Accepted(before.body, before.status, replayed=True, job=None)
         telemetry.JOBS_REFUSED.labels(exc.code).inc()
         raise
 
 
-def _submit(
-    caller: Principal, order: Order, key: str | None, request_hash: str, render: Render, at: datetime
-) -> Accepted:
+def _submit(caller: Principal, order: Order, once: Once, render: Render, at: datetime) -> Accepted:
     priced = quoting.price(pipeline=order.pipeline, model=order.model, given=order.input)
     lines = _agreed_lines(caller, order, priced, at)
     quoted = pricing.total(lines)
@@ -89,7 +90,7 @@ def _submit(
     body = render(job)
     payload = {
         "workspace": caller.workspace_id, "sandbox": caller.sandbox, "user": caller.user_id, "key": caller.key_id,
-        "route": ROUTE, "idempotency_key": key, "request_hash": request_hash, "body": body.decode(),
+        "route": once.route, "idempotency_key": once.key, "request_hash": once.fingerprint, "body": body.decode(),
         "lane": job.lane, "weight": caller.entitlements.weight, "max_queued": caller.entitlements.max_queued,
         "job": _job_row(order, priced, job, at), "steps": _step_rows(priced, job),
     }  # fmt: skip
@@ -123,9 +124,7 @@ def stop_job(*, workspace_id: UUID | None, job_id: UUID, cause: str, at: datetim
     return str(outcome)
 
 
-def retry_job(
-    *, caller: Principal, job_id: UUID, idempotency_key: str | None, request_hash: str, render: Render, at: datetime
-) -> Accepted:
+def retry_job(*, caller: Principal, job_id: UUID, key: str, render: Render, at: datetime) -> Accepted:
     """Runs the input of a job that did not deliver everything again, as a new job that names its parent."""
     old = selectors.get_job(workspace_id=caller.workspace_id, job_id=job_id, sandbox=caller.sandbox)
     if old.state not in state.RETRYABLE:
@@ -134,9 +133,8 @@ def retry_job(
         pipeline=old.pipeline, model=old.model_requested, input=old.input, external_id=old.external_id,
         metadata=old.metadata, visibility=old.visibility, parent_id=old.id,
     )  # fmt: skip
-    return submit_job(
-        caller=caller, order=order, idempotency_key=idempotency_key, request_hash=request_hash, render=render, at=at
-    )
+    once = Once(RETRY_ROUTE, key, idempotency.fingerprint({"retry": str(job_id)}))
+    return submit_job(caller=caller, order=order, once=once, render=render, at=at)
 
 
 def _agreed_lines(caller: Principal, order: Order, priced: Priced, at: datetime) -> tuple[pricing.Line, ...]:

@@ -16,6 +16,7 @@ from accounts.current import Principal
 from accounts.permissions import require
 from core import idempotency
 from core.errors import DomainError, FieldsRejected
+from core.idempotency import Once
 from core.ids import from_public, uuid7
 from credits import selectors as credits_of
 from generation import cards, composer, presenter, quoting, selectors, submission
@@ -117,9 +118,8 @@ def retry(request: HttpRequest, public_id: str) -> HttpResponse:
     caller = current.principal(request)
     require(caller, "generations:write")
     accepted = submission.retry_job(
-        caller=caller, job_id=_id(public_id), idempotency_key=f"site:{uuid7()}", request_hash="", at=timezone.now(),
-        render=presenter.encoded,
-    )  # fmt: skip
+        caller=caller, job_id=_id(public_id), key=f"site:{uuid7()}", at=timezone.now(), render=presenter.encoded
+    )
     if not _is_htmx(request):
         return redirect("studio")
     return _card_response(request, caller, _generation_of(accepted.body), status=201)
@@ -132,8 +132,8 @@ def _submit(request: HttpRequest, caller: Principal) -> HttpResponse:
     order = Order(pipeline=PIPELINE, model=chosen.revision.slug, input=given)
     try:
         accepted = submission.submit_job(
-            caller=caller, order=order, idempotency_key=f"site:{key}", at=timezone.now(), render=presenter.encoded,
-            request_hash=idempotency.fingerprint({"model": order.model, "input": given}),
+            caller=caller, order=order, at=timezone.now(), render=presenter.encoded,
+            once=Once(submission.ROUTE, f"site:{key}", idempotency.fingerprint({"model": order.model, "input": given})),
         )  # fmt: skip
     except DomainError as exc:
         view = _composer(caller, chosen, data, failure=exc)

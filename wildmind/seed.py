@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts import workspaces
 from accounts.current import of_member
 from accounts.models import User
+from core.idempotency import Once
 from credits import ledger
 from credits.models import Lot
 from generation import dispatch, execution, presenter, submission
@@ -56,8 +57,8 @@ def demo(*, at: datetime) -> Iterator[str]:
             input={"prompt": prompt, "aspect_ratio": shape, "n": count, "seed": seed},
         )  # fmt: skip
         accepted = submission.submit_job(
-            caller=caller, order=order, idempotency_key=f"seed:{number}", request_hash="seed",
-            render=presenter.encoded, at=timezone.now(),
+            caller=caller, order=order, once=Once("seed", str(number), "seed"), render=presenter.encoded,
+            at=timezone.now(),
         )  # fmt: skip
         made += 0 if accepted.replayed else count
     if made:

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from accounts import current
 from core import idempotency, pagination
 from core.errors import FieldsRejected, NotFound
+from core.idempotency import Once
 from core.ids import from_public, to_public
 from core.openapi import CURSOR, KEY, LIMIT, describe, listing
 from credits import pricing
@@ -82,8 +83,8 @@ class Generations(APIView):
         key = idempotency.key(request)
         data = _checked(request, bodies.GENERATION)
         accepted = submission.submit_job(
-            caller=current.principal(request), order=_order(data), idempotency_key=key,
-            request_hash=idempotency.fingerprint(data), render=presenter.encoded, at=timezone.now(),
+            caller=current.principal(request), order=_order(data), render=presenter.encoded, at=timezone.now(),
+            once=Once(submission.ROUTE, key, idempotency.fingerprint(data)),
         )  # fmt: skip
         return _created(accepted)
 
@@ -157,8 +158,8 @@ class Retry(APIView):
         key = idempotency.key(request)
         _checked(request, bodies.EMPTY)
         accepted = submission.retry_job(
-            caller=current.principal(request), job_id=job_id(public_id), idempotency_key=key,
-            request_hash=idempotency.fingerprint({"retry": public_id}), render=presenter.encoded, at=timezone.now(),
+            caller=current.principal(request), job_id=job_id(public_id), key=key, render=presenter.encoded,
+            at=timezone.now(),
         )  # fmt: skip
         return _created(accepted)
 

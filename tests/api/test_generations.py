@@ -81,6 +81,20 @@ class TestIdempotency:
         assert other.status_code == 422
         assert other.json()["code"] == "idempotency_key_reused"
 
+    def test_answers_as_before_even_when_it_would_be_refused_today(self, api, person):
+        from django.utils import timezone
+
+        from credits.models import Quote
+
+        quote = api.post("/quotes", BODY).json()
+        body = {**BODY, "quote_id": quote["id"]}
+        first = api.post("/generations", body, **{"Idempotency-Key": "k"})
+        Quote.objects.update(expires_at=timezone.now())
+        again = api.post("/generations", body, **{"Idempotency-Key": "k"})
+        assert (again.status_code, again.content) == (201, first.content)
+        changed = api.post("/generations", {**body, "external_id": "x"}, **{"Idempotency-Key": "k"})
+        assert changed.status_code == 422
+
     def test_frees_the_key_of_a_request_that_was_refused(self, api):
         bad = {**BODY, "input": {"prompt": ""}}
         assert api.post("/generations", bad, **{"Idempotency-Key": "k"}).status_code == 400

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 from django.utils import timezone
 
+from core.idempotency import Once
 from generation import dispatch, execution, presenter, recovery, submission
 from generation.submission import Order
 from tests.factories.accounts import Person
@@ -18,7 +19,7 @@ def submit(person: Person, *, prompt: str = "a fox", n: int = 1, **more: Any) ->
     given = {"prompt": prompt, "n": n, "seed": 1, **SMALL, **more.pop("input", {})}
     accepted = submission.submit_job(
         caller=person.principal, order=Order(pipeline="image", model="sketch-image", input=given, **more),
-        idempotency_key=str(uuid4()), request_hash="test", render=presenter.encoded, at=timezone.now(),
+        once=Once("test", str(uuid4()), "test"), render=presenter.encoded, at=timezone.now(),
     )  # fmt: skip
     assert accepted.job is not None
     return accepted.job.id

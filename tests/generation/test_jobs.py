@@ -162,7 +162,7 @@ class TestRetry:
         failed = submit(person, prompt="[[fail:timeout]]")
         work_off()
         again = submission.retry_job(
-            caller=person.principal, job_id=failed, idempotency_key="r", request_hash="r",
+            caller=person.principal, job_id=failed, key="r",
             render=presenter.encoded, at=timezone.now(),
         )  # fmt: skip
         assert again.job is not None
@@ -175,7 +175,7 @@ class TestRetry:
         work_off()
         with pytest.raises(StateConflict):
             submission.retry_job(
-                caller=person.principal, job_id=done, idempotency_key="r", request_hash="r",
+                caller=person.principal, job_id=done, key="r",
                 render=presenter.encoded, at=timezone.now(),
             )  # fmt: skip
 
@@ -212,6 +212,23 @@ class TestRecover:
         job = Job.objects.get(id=job_id)
         assert (job.state, job.error["code"]) == ("failed", "internal")
         assert person.available() == before
+
+    def test_cancels_what_a_killed_worker_had_begun_when_the_job_was_to_stop(self, person):
+        job_id = submit(person)
+        execution.begin(batch=claim(), owner="killed", at=timezone.now())
+        submission.cancel_job(workspace_id=person.workspace_id, job_id=job_id, at=timezone.now())
+        Step.objects.filter(job_id=job_id).update(lease_expires_at=timezone.now() - timedelta(hours=1))
+        recovery.sweep(at=timezone.now())
+        job = Job.objects.get(id=job_id)
+        assert (job.state, job.captured) == ("canceled", 0)
+
+    def test_does_not_wait_to_try_again_what_was_to_stop(self, person):
+        from providers.errors import Overloaded
+
+        job_id = submit(person)
+        begun = execution.begin(batch=claim(), owner="w", at=timezone.now())
+        submission.cancel_job(workspace_id=person.workspace_id, job_id=job_id, at=timezone.now())
+        assert execution.park(step=begun[0], error=Overloaded()) is False
 
     def test_drops_the_result_of_an_attempt_that_was_overtaken(self, person):
         from generation.settlement import Ending, finish

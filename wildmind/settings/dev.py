@@ -2,12 +2,11 @@
 
 from wildmind.settings.base import *
 from wildmind.settings.base import DATA_DIR, STATIC_ROOT
-from wildmind.settings.env import env_bool, env_secret
+from wildmind.settings.env import env_bool, env_secret, kept_secret
 
 # Off, so that a local visitor meets the site's own error pages; tracebacks would also show prompts.
 DEBUG = env_bool("WILDMIND_DEBUG", default=False)
-# Known to everybody: good for loopback, refused by the production settings.
-SECRET_KEY = env_secret("WILDMIND_SECRET_KEY", default="local-only-not-a-secret-" + "0" * 40)
+SECRET_KEY = env_secret("WILDMIND_SECRET_KEY", default="") or kept_secret(DATA_DIR / "secret.key")
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 WHITENOISE_USE_FINDERS = True
 # Nothing is collected in a local run; WhiteNoise warns when the folder is not there.

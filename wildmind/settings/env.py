@@ -1,6 +1,8 @@
 """Reading settings from the environment: typed, bounded, and with a sentence when a value is wrong."""
 
 import os
+import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -56,3 +58,17 @@ def env_bool(name: str, *, default: bool) -> bool:
 def env_list(name: str, *, default: str = "") -> list[str]:
     """Comma-separated values, trimmed, empty ones dropped."""
     return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
+
+
+def kept_secret(path: Path) -> str:
+    """A secret of this installation's own, made at the first call and readable by its user alone."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(f"local-only-{secrets.token_urlsafe(48)}", encoding="utf-8")
+        # Whoever is first wins; several processes may start at once.
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
+    return path.read_text(encoding="utf-8")

@@ -1,0 +1,3 @@
+from core.queueing import TaskRef
+
+EXPIRE_LOTS = TaskRef("credits.expire_lots", "maintenance")
