@@ -7,6 +7,7 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from assets import library
 from assets.models import Asset, Rendition
 from core.errors import NotFound, StateConflict
 from credits import selectors as credits_of
@@ -239,7 +240,14 @@ class TestRecover:
         work_off()
         finish([Ending(slow[0], "failed")], at=timezone.now())
         assert Job.objects.get(id=job_id).state == "succeeded"
-        assert Asset.objects.filter(source_id=job_id).count() == 1
+        asset = Asset.objects.get(source_id=job_id)
+
+        with default_storage.open(asset.storage_key) as file:
+            content = file.read()
+        source = library.Source(person.workspace_id, sandbox=False, source_id=job_id, index=0)
+        late = library.store_output(source=source, content=content, media_type="image/png", meta={})
+        finish([Ending(slow[0], "done", stored=late)], at=timezone.now())
+        assert Asset.objects.get(source_id=job_id).id == asset.id
 
     def test_aborts_for_free_what_did_not_start_in_time(self, person):
         job_id = submit(person, start_deadline_seconds=5)

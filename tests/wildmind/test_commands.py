@@ -140,7 +140,8 @@ class TestProduction:
         from django.conf import settings
 
         environ = {
-            **os.environ, "DJANGO_SETTINGS_MODULE": "wildmind.settings.production", "WILDMIND_SECRET_KEY": "0123456789abcdefghij" * 3,
+            **os.environ, "DJANGO_SETTINGS_MODULE": "wildmind.settings.production",
+            "WILDMIND_SECRET_KEY": "0123456789abcdefghij" * 3,
             "WILDMIND_ALLOWED_HOSTS": "studio.example.com", "WILDMIND_SITE_URL": "https://studio.example.com",
             "WILDMIND_DATA_DIR": str(tmp_path),
         }  # fmt: skip
