@@ -64,13 +64,6 @@ class IdempotencyKeyReused(DomainError):
     title = "This Idempotency-Key was used for another request."
 
 
-class IdempotencyInProgress(DomainError):
-    code = "idempotency_in_progress"
-    status = 409
-    title = "A request with this Idempotency-Key is still being worked on."
-    retryable = True
-
-
 class ScopeMissing(DomainError):
     code = "scope_missing"
     status = 403

@@ -66,7 +66,8 @@ def response(error: DomainError, *, instance: str) -> HttpResponse:
 def of_status(status: int, *, instance: str, detail: str = "", retry_after_seconds: int | None = None) -> HttpResponse:
     """A problem for an error that has only an HTTP status."""
     code, title = _BY_STATUS.get(status, _BY_STATUS[400] if status < 500 else _BY_STATUS[500])
-    kind = type("StatusProblem", (DomainError,), {"code": code, "status": status, "title": title})
+    words = {"code": code, "status": status, "title": title, "retryable": status in (429, 503)}
+    kind = type("StatusProblem", (DomainError,), words)
     return response(kind(detail, retry_after_seconds=retry_after_seconds), instance=instance)
 
 

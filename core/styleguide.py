@@ -126,7 +126,6 @@ class Composer:
 class Usage:
     running: int
     queued: int
-    max_running: int
 
 
 @dataclass(frozen=True)
@@ -177,7 +176,7 @@ def context() -> dict[str, Any]:
         "composer": composer(),
         "quote_short": replace(quote(), affordable=False, shortfall=30),
         "quote_waiting": replace(quote(), available=False, reasons=("Write a prompt first.",)),
-        "usage": Usage(running=1, queued=2, max_running=4),
+        "usage": Usage(running=1, queued=2),
         "jobs": jobs(now),
         "tiles": tiles(now),
     }

@@ -1,6 +1,7 @@
 """Request ids, and counters that any app may raise; `/metrics` shows them."""
 
 import re
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -22,6 +23,8 @@ HTTP_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 
+# A client may send any word as its method; the label must not grow with it.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _ACCEPTABLE = re.compile(r"^[A-Za-z0-9_.:-]{1,100}$")
 
 
@@ -46,14 +49,14 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
             return self._answer_async(request)
-        token = self._begin(request)
+        token, began = self._begin(request), time.perf_counter()
         response: HttpResponseBase = self.get_response(request)
-        return self._end(token, response)
+        return self._end(request, response, token, began)
 
     async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
-        token = self._begin(request)
+        token, began = self._begin(request), time.perf_counter()
         response: HttpResponseBase = await self.get_response(request)
-        return self._end(token, response)
+        return self._end(request, response, token, began)
 
     def _begin(self, request: HttpRequest) -> str:
         asked = request.headers.get("X-Request-Id", "")
@@ -62,6 +65,8 @@ class RequestIdMiddleware:
         structlog.contextvars.bind_contextvars(request_id=token)
         return token
 
-    def _end(self, token: str, response: HttpResponseBase) -> HttpResponseBase:
+    def _end(self, request: HttpRequest, response: HttpResponseBase, token: str, began: float) -> HttpResponseBase:
+        method = request.method if request.method in _METHODS else "other"
+        HTTP_SECONDS.labels(method, response.status_code).observe(time.perf_counter() - began)
         response["X-Request-Id"] = token
         return response

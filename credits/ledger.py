@@ -18,6 +18,8 @@ from credits.errors import InsufficientCredits, LedgerConflict, WalletInDebt
 from credits.models import Entry, Hold, Lot, Posting, Wallet
 
 GRACE = timedelta(days=30)
+# After its deadline a job is stopped and settled; this is more than that takes.
+_SETTLING = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +150,10 @@ def void(*, hold_id: UUID, at: datetime, reason: str = "") -> Settled:
     return _settle(hold_id, 0, "voided", reason, at)
 
 
-def hold_expiry(at: datetime) -> datetime:
-    """When a hold made at `at` is overdue."""
-    return at + timedelta(minutes=settings.CREDITS_HOLD_TTL_MINUTES)
+def hold_expiry(at: datetime, *, work_ends_at: datetime | None = None) -> datetime:
+    """When a hold made at `at` is overdue: never before the work that it pays for must have ended."""
+    usual = at + timedelta(minutes=settings.CREDITS_HOLD_TTL_MINUTES)
+    return max(usual, work_ends_at + _SETTLING) if work_ends_at else usual
 
 
 def raise_refusal(outcome: str, *, required: int, available: int, reference: str) -> None:

@@ -56,7 +56,6 @@ class ComposerView:
 class Usage:
     running: int
     queued: int
-    max_running: int
 
 
 @login_required
@@ -74,7 +73,7 @@ def studio(request: HttpRequest) -> HttpResponse:
         {
             "composer": _composer(caller, _card_of(request.GET), request.GET),
             "feed": cards.cards(jobs, at=timezone.now()),
-            "usage": Usage(running, queued, caller.entitlements.max_running),
+            "usage": Usage(running, queued),
         },
     )
 
@@ -150,7 +149,7 @@ def _with_form(request: HttpRequest, caller: Principal, view: ComposerView) -> H
     running, queued = selectors.counts(workspace_id=caller.workspace_id, sandbox=caller.sandbox)
     context = {
         "composer": view, "feed": cards.cards(jobs, at=timezone.now()),
-        "usage": Usage(running, queued, caller.entitlements.max_running),
+        "usage": Usage(running, queued),
     }  # fmt: skip
     return render(request, "generation/studio.html", context, status=422)
 

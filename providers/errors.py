@@ -81,9 +81,3 @@ class NoProvider(DomainError):
     status = 503
     title = "No provider can take this right now."
     retryable = True
-
-
-class PipelineClosed(DomainError):
-    code = "pipeline_closed"
-    status = 423
-    title = "This pipeline is closed at the moment."

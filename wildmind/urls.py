@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", views.prometheus),
     path("api/v1/", include(api_v1)),
     path("api/docs", cache_control(max_age=0)(SpectacularSwaggerView.as_view(url_name="schema")), name="api-docs"),
+    path("docs/errors/<str:code>", views.error_page, name="error-page"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),

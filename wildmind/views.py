@@ -1,11 +1,13 @@
 """The site's own pages, the probes, and errors that no app answers."""
 
+import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles import finders
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
@@ -29,6 +31,29 @@ def landing(request: HttpRequest) -> HttpResponse:
             "welcome_credits": settings.CREDITS_WELCOME_AMOUNT,
         },
     )
+
+
+@require_safe
+def error_page(request: HttpRequest, code: str) -> HttpResponse:
+    """What an error code means and what to do: the address that problem documents carry as their type."""
+    found = error_catalogue().get(code)
+    if found is None:
+        raise Http404
+    return render(request, "pages/error_code.html", {"code": code, "paragraphs": found})
+
+
+@lru_cache(maxsize=1)
+def error_catalogue() -> dict[str, list[str]]:
+    """The paragraphs of docs/errors.md by code; the emphasis of Markdown is left out."""
+    sections = re.split(r"^### `(\w+)`$", (settings.BASE_DIR / "docs" / "errors.md").read_text("utf-8"), flags=re.M)
+    return {
+        code: [" ".join(part.replace("**", "").replace("`", "").split()) for part in _prose(text)]
+        for code, text in zip(sections[1::2], sections[2::2], strict=True)
+    }
+
+
+def _prose(section: str) -> list[str]:
+    return [part for part in section.split("\n## ")[0].strip().split("\n\n") if part.strip()]
 
 
 @require_safe

@@ -17,7 +17,7 @@ _ME = {
         "role": {"type": "string"}, "sandbox": {"type": "boolean"}, "key": {"type": ["string", "null"]},
         "plan": {"type": "string"}, "scopes": {"type": "array", "items": {"type": "string"}},
         "limits": {"type": "object", "properties": {
-            "lane": {"type": "string"}, "max_running": {"type": "integer"}, "max_queued": {"type": "integer"}}},
+            "lane": {"type": "string"}, "max_queued": {"type": "integer"}}},
     },
     "required": ["object", "user", "workspace", "role", "sandbox", "key", "plan", "scopes", "limits"],
 }  # fmt: skip
@@ -40,6 +40,6 @@ class Me(APIView):
                 "role": caller.role, "sandbox": caller.sandbox,
                 "key": to_public("key", caller.key_id) if caller.key_id else None, "plan": granted.plan,
                 "scopes": sorted(caller.scopes),
-                "limits": {"lane": granted.lane, "max_running": granted.max_running, "max_queued": granted.max_queued},
+                "limits": {"lane": granted.lane, "max_queued": granted.max_queued},
             }
         )  # fmt: skip

@@ -106,7 +106,6 @@ function count() {
   usage.querySelector("[data-running]").textContent = running;
   usage.querySelector("[data-queued]").textContent = queued;
   usage.querySelector("[data-queued-text]").hidden = !queued;
-  usage.querySelectorAll(".usage__dot").forEach((dot, place) => dot.toggleAttribute("data-on", place < running));
 }
 
 function settle(card) {

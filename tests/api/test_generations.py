@@ -110,6 +110,13 @@ class TestIdempotency:
         two = stranger.api().post("/generations", BODY, **{"Idempotency-Key": "k"}).json()
         assert one["id"] != two["id"]
 
+    def test_is_separate_for_the_sandbox(self, person):
+        tried = person.api(sandbox=True).post("/generations", BODY, **{"Idempotency-Key": "k"}).json()
+        real = person.api().post("/generations", BODY, **{"Idempotency-Key": "k"})
+        assert "Idempotent-Replayed" not in real
+        assert real.json()["id"] != tried["id"]
+        assert person.held() == 5
+
 
 class TestQuote:
     def test_prices_without_holding(self, api, person):
@@ -148,6 +155,16 @@ class TestQuote:
         quote = api.post("/quotes", BODY).json()
         Quote.objects.update(expires_at=timezone.now())
         assert api.post("/generations", {**BODY, "quote_id": quote["id"]}).json()["code"] == "quote_expired"
+
+
+class TestDeadlines:
+    def test_of_a_day_keep_the_hold_alive_as_long(self, api):
+        from credits.models import Hold
+
+        made = api.post("/generations", {**BODY, "deadline_s": 86_400}).json()
+        hold = Hold.objects.get()
+        assert (hold.expires_at - hold.created_at).total_seconds() > 86_400
+        assert made["status"] == "queued"
 
 
 class TestRead:

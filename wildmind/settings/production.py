@@ -23,9 +23,10 @@ SESSION_COOKIE_SECURE = _TLS
 CSRF_COOKIE_SECURE = _TLS
 SECURE_HSTS_SECONDS = env_int("WILDMIND_HSTS_SECONDS", default=31_536_000, minimum=0) if _TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = _TLS
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if env_bool("WILDMIND_BEHIND_PROXY", default=True) else None
-)
+_PROXIED = env_bool("WILDMIND_BEHIND_PROXY", default=True)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _PROXIED else None
+# Sign-in limits count clients, not the proxy in front of them.
+ALLAUTH_TRUSTED_PROXY_COUNT = env_int("WILDMIND_TRUSTED_PROXIES", default=1 if _PROXIED else 0, minimum=0)
 # Joining the browsers' preload list binds the whole domain for years: the operator's decision, not ours.
 SILENCED_SYSTEM_CHECKS = ["security.W021"]
 CSRF_TRUSTED_ORIGINS = [SITE_URL]

@@ -2,14 +2,19 @@
 
 from csp.constants import NONCE, NONE, SELF
 
+from wildmind.settings.env import env_list
+
+# Where pages may load pictures from beside the site itself: the origin of an S3 store or of a CDN.
+MEDIA_ORIGINS = env_list("WILDMIND_MEDIA_ORIGINS")
+
 CONTENT_SECURITY_POLICY = {
     "EXCLUDE_URL_PREFIXES": ["/admin/", "/api/docs"],
     "DIRECTIVES": {
         "default-src": [NONE],
         "script-src": [SELF, NONCE],
         "style-src": [SELF, NONCE],
-        "img-src": [SELF, "data:", "blob:"],
-        "media-src": [SELF, "blob:"],
+        "img-src": [SELF, "data:", "blob:", *MEDIA_ORIGINS],
+        "media-src": [SELF, "blob:", *MEDIA_ORIGINS],
         "font-src": [SELF],
         "connect-src": [SELF],
         "form-action": [SELF],
