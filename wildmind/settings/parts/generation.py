@@ -7,7 +7,7 @@ GENERATION_LEASE_SECONDS = env_int("WILDMIND_LEASE_SECONDS", default=15, minimum
 # How long a claimed step may wait for a worker to pick its message up.
 GENERATION_PICKUP_SECONDS = env_int("WILDMIND_PICKUP_SECONDS", default=15, minimum=2)
 # The net under lost nudges: how often the conductor looks without being asked.
-GENERATION_TICK_MILLISECONDS = env_int("WILDMIND_TICK_MILLISECONDS", default=250, minimum=10)
+GENERATION_TICK_MILLISECONDS = env_int("WILDMIND_TICK_MILLISECONDS", default=500, minimum=10)
 GENERATION_MAX_ATTEMPTS = env_int("WILDMIND_MAX_ATTEMPTS", default=4, minimum=1)
 # A step whose worker dies this often is poison and is not tried again.
 GENERATION_MAX_LOST_LEASES = env_int("WILDMIND_MAX_LOST_LEASES", default=3, minimum=1)
