@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def sign_up(page: Page) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.stack.running import ROOT, Caller
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 
 def blocks(name: str) -> list[str]:

@@ -9,7 +9,7 @@ import redis
 
 from tests.stack.running import LEASE_SECONDS, Caller, Stack
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 
 def body(prompt: str, n: int = 1):
