@@ -1,19 +1,31 @@
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.http import HttpRequest
+from django.utils import timezone
 from guardian.admin import GuardedModelAdmin
 
+from accounts import workspaces
 from accounts.models import ApiKey, AuditEvent, Entitlement, Membership, User, Workspace
 from core.admin import ReadOnlyAdmin, ReadOnlyInline
 
 
-class _NewUser(AdminUserCreationForm[User]):
+class _LowerCase:
+    """One person is one row, however an operator writes the address."""
+
+    cleaned_data: dict[str, str]
+
+    def clean_email(self) -> str:
+        return self.cleaned_data["email"].lower()
+
+
+class _NewUser(_LowerCase, AdminUserCreationForm[User]):
     class Meta:
         model = User
         fields = ("email",)
 
 
-class _ChangeUser(UserChangeForm[User]):
+class _ChangeUser(_LowerCase, UserChangeForm[User]):
     class Meta:
         model = User
         fields = ("email", "name", "is_active", "is_staff", "is_superuser", "groups")
@@ -41,6 +53,17 @@ class UserAdmin(DjangoUserAdmin[User]):
         ("Dates", {"fields": ("date_joined", "last_login")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "usable_password", "password1", "password2")}),)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """People are deactivated; their jobs and the ledger's past stay."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: User, form: object, change: bool) -> None:  # noqa: FBT001
+        """A person added here gets a workspace too, without the newcomer's credits."""
+        obj.save()
+        if workspaces.default_for(user_id=obj.id) is None:
+            name = workspaces.personal_name(obj)
+            workspaces.create_personal(user_id=obj.id, name=name, at=timezone.now(), welcome=False)
 
 
 class _Entitlement(admin.StackedInline[Entitlement, Workspace]):

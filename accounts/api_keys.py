@@ -96,8 +96,8 @@ SELECT k.id, k.workspace_id, w.name, k.created_by_id, u.email, k.scopes, k.sandb
 FROM accounts_apikey k
 JOIN accounts_workspace w ON w.id = k.workspace_id
 JOIN accounts_entitlement e ON e.workspace_id = k.workspace_id
-LEFT JOIN accounts_user u ON u.id = k.created_by_id
-WHERE k.secret_hash = %s AND (u.id IS NULL OR u.is_active)
+JOIN accounts_user u ON u.id = k.created_by_id AND u.is_active
+WHERE k.secret_hash = %s
 """
 
 

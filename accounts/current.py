@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 
 from accounts.entitlements import Entitlements
-from accounts.models import Membership
+from accounts.models import Membership, User
 from accounts.scopes import SCOPES_OF_ROLE
 from core.errors import NotFound, Unauthenticated
 
@@ -75,3 +75,8 @@ def of_member(*, user_id: UUID, email: str, workspace_id: str | None = None) -> 
         key_id=None,
         entitlements=Entitlements(granted.plan, granted.lane, granted.weight, granted.max_running, granted.max_queued),
     )
+
+
+def is_active(user_id: UUID) -> bool:
+    """Whether this person may still do anything."""
+    return User.objects.filter(id=user_id, is_active=True).exists()

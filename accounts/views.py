@@ -6,6 +6,7 @@ from datetime import datetime
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -17,13 +18,14 @@ from accounts.models import ApiKey
 from accounts.permissions import require
 from accounts.scopes import DEFAULT_SCOPES, SCOPES
 from core.errors import NotFound
-from core.ids import from_public, to_public
+from core.ids import from_public, to_public, uuid7
 
 
 class ApiKeyForm(forms.Form):
     """A key's name, whether it spends real credits, and what it may do."""
 
     name = forms.CharField(max_length=80, label="Name")
+    token = forms.CharField(max_length=40, widget=forms.HiddenInput, required=False)
     environment = forms.ChoiceField(
         choices=[("live", "Live"), ("sandbox", "Sandbox")], initial="live", label="Environment"
     )
@@ -69,7 +71,10 @@ def keys(request: HttpRequest) -> HttpResponse:
     caller = current.principal(request)
     require(caller, "keys:write")
     created = None
-    form = ApiKeyForm(request.POST or None, initial={"environment": "live", "scopes": DEFAULT_SCOPES})
+    form = ApiKeyForm(request.POST or None, initial=_fresh_form())
+    if request.method == "POST" and form.is_valid() and not _first_time(form.cleaned_data["token"]):
+        # The page was reloaded: its secret is not shown twice, and no second key is made.
+        return redirect("api-keys")
     if request.method == "POST" and form.is_valid():
         made = api_keys.create(
             workspace_id=caller.workspace_id, user_id=caller.user_id, name=form.cleaned_data["name"],
@@ -77,7 +82,7 @@ def keys(request: HttpRequest) -> HttpResponse:
             actor=caller.actor, at=timezone.now(),
         )  # fmt: skip
         created = CreatedKey(form.cleaned_data["name"], made.secret)
-        form = ApiKeyForm(initial={"environment": "live", "scopes": DEFAULT_SCOPES})
+        form = ApiKeyForm(initial=_fresh_form())
     rows = [_row(key) for key in api_keys.list_for(workspace_id=caller.workspace_id)]
     response = render(request, "accounts/api_keys.html", {"keys": rows, "form": form, "created": created})
     response["Cache-Control"] = "no-store"
@@ -96,6 +101,14 @@ def revoke_key(request: HttpRequest, public_id: str) -> HttpResponse:
     api_keys.revoke(workspace_id=caller.workspace_id, key_id=key_id, actor=caller.actor, at=timezone.now())
     messages.success(request, "The key was revoked. It no longer works.")
     return redirect("api-keys")
+
+
+def _fresh_form() -> dict[str, object]:
+    return {"environment": "live", "scopes": DEFAULT_SCOPES, "token": str(uuid7())}
+
+
+def _first_time(token: str) -> bool:
+    return not token or bool(cache.add(f"api-key-form:{token}", 1, 86_400))
 
 
 def _row(key: ApiKey) -> KeyRow:

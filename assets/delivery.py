@@ -31,7 +31,7 @@ def link(*, storage_key: str, at: datetime, download_as: str = "") -> str:
 
 def check(*, signature: str, until: int, storage_key: str, download_as: str, at: datetime) -> None:
     """Raises LinkExpired unless we signed this very link and its time has not passed."""
-    genuine = hmac.compare_digest(signature, _sign(storage_key, until, download_as))
+    genuine = hmac.compare_digest(signature.encode(), _sign(storage_key, until, download_as).encode())
     if not genuine or at.timestamp() >= until:
         raise LinkExpired
 

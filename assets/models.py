@@ -44,6 +44,7 @@ class Asset(models.Model):
                 fields=["workspace", "sandbox", "-id"], condition=Q(state="available"), name="assets_asset_gallery"
             ),
             models.Index(fields=["storage_key"], name="assets_asset_key"),
+            models.Index(fields=["workspace", "-trashed_at"], condition=Q(state="trashed"), name="assets_asset_trash"),
         ]
 
     def __str__(self) -> str:

@@ -45,6 +45,12 @@ def gallery(
     return [_view(row, at) for row in rows.order_by("-id")[:limit]]
 
 
+def trashed(*, workspace_id: UUID, sandbox: bool, at: datetime, limit: int = 100) -> list[AssetView]:
+    """What was moved to the trash, the last first."""
+    rows = _of(workspace_id, sandbox).filter(state=Asset.State.TRASHED).order_by("-trashed_at", "-id")
+    return [_view(row, at) for row in rows[:limit]]
+
+
 def get(*, workspace_id: UUID, asset_id: UUID, sandbox: bool, at: datetime) -> AssetView:
     """One asset of this workspace, or NotFound, also for somebody else's."""
     return _view(_one(workspace_id, asset_id, sandbox), at)

@@ -29,7 +29,7 @@ from core.pagination import read_cursor, write_cursor
 
 _PAGE = 40
 _TYPES = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
-_RANGE = re.compile(r"^bytes=(\d*)-(\d*)$")
+_RANGE = re.compile(r"^bytes=([0-9]{0,15})-([0-9]{0,15})$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +127,28 @@ def trash(request: HttpRequest, public_id: str) -> HttpResponse:
     caller = current.principal(request)
     require(caller, "assets:write")
     library.trash(workspace_id=caller.workspace_id, asset_id=_id(public_id), at=timezone.now())
-    messages.success(request, "Moved to the trash.")
+    messages.success(request, "Moved to the trash. The gallery's Trash has the way back.")
     return redirect("gallery")
+
+
+@login_required
+@require_safe
+def trash_page(request: HttpRequest) -> HttpResponse:
+    """What was trashed, each with the way back."""
+    caller = current.principal(request)
+    found = selectors.trashed(workspace_id=caller.workspace_id, sandbox=caller.sandbox, at=timezone.now())
+    return render(request, "assets/trash.html", {"tiles": [_tile(item) for item in found]})
+
+
+@login_required
+@require_POST
+def restore(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Back into the gallery."""
+    caller = current.principal(request)
+    require(caller, "assets:write")
+    library.restore(workspace_id=caller.workspace_id, asset_id=_id(public_id))
+    messages.success(request, "The picture is back in your gallery.")
+    return redirect("gallery-trash")
 
 
 @require_safe
@@ -191,7 +211,9 @@ def _tile(item: AssetView) -> Tile:
 def _page(item: AssetView) -> AssetPage:
     name, version = _model(item)
     seed = item.meta.get("seed")
-    recall = urlencode({"prompt": item.caption, **({"seed": seed} if seed is not None else {})})
+    # Another picture like it: the same words, shape and style, and a seed of its own.
+    asked = {name: value for name, value in item.meta.get("recall", {}).items() if name in {"aspect_ratio", "style"}}
+    recall = urlencode({"prompt": item.caption, **asked})
     return AssetPage(
         id=to_public("ast", item.id), url=item.urls.get("web", item.urls["original"]),
         original_url=item.urls["original"], prompt=item.caption, alt=item.caption, width=item.width,
@@ -217,7 +239,8 @@ def _size(size_bytes: int) -> str:
 
 
 def _curl(item: AssetView) -> str:
-    body = {"prompt": item.caption, "width": item.width, "height": item.height, "seed": item.meta.get("seed")}
+    asked = item.meta.get("recall", {})
+    body = {"prompt": item.caption, **asked, "seed": item.meta.get("seed")}
     text = orjson.dumps({"pipeline": "image", "model": item.model, "input": body}).decode().replace("'", "'\\''")
     return (
         f"curl {settings.SITE_URL}/api/v1/generations \\\n"

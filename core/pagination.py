@@ -24,7 +24,7 @@ def read_limit(raw: str | None, *, default: int = DEFAULT_LIMIT) -> int:
     """`?limit=` as 1 to 100."""
     if raw is None or raw == "":
         return default
-    if not raw.isascii() or not raw.isdigit() or not 1 <= int(raw[:6]) <= MAX_LIMIT:
+    if not raw.isascii() or not raw.isdigit() or len(raw) > 3 or not 1 <= int(raw) <= MAX_LIMIT:
         raise FieldsRejected([{"field": "limit", "reason": f"must be a whole number from 1 to {MAX_LIMIT}"}])
     return int(raw)
 

@@ -67,5 +67,5 @@ def _check(value: Any, depth: int) -> None:
 def _check_scalar(value: Any) -> None:
     if isinstance(value, str) and "\x00" in value:
         raise ParseError("The body contains a NUL character.")
-    if isinstance(value, int) and not -(2**53) < value < 2**53:
-        raise ParseError("The body contains a whole number that JSON clients cannot represent exactly.")
+    if isinstance(value, int | float) and not -(2**53) < value < 2**53:
+        raise ParseError("The body contains a number that JSON clients cannot represent exactly.")

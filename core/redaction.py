@@ -1,6 +1,8 @@
 """The second line behind the rule that prompts, keys and mails are never logged at all."""
 
+import traceback
 from collections.abc import MutableMapping
+from types import TracebackType
 from typing import Any
 
 # Fields that may carry a person's words or a secret, wherever somebody logs them by mistake.
@@ -17,7 +19,24 @@ def drop_private(_logger: Any, _method: str, event: MutableMapping[str, Any]) ->
     """A structlog processor: replaces the value of every private field."""
     for name in event.keys() & _PRIVATE:
         event[name] = REDACTED
+    logger = str(event.get("logger", ""))
+    if logger.startswith("celery.app.trace"):
+        # Celery puts the exception's text into its sentence.
+        event["event"] = "celery.task.failed"
+    elif logger == "asyncio":
+        # And so does asyncio, below its first line.
+        event["event"] = str(event.get("event", "")).split("\n")[0]
     return event
+
+
+def show_exception(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
+    """Where an exception came from, and of which kind; its text may quote what a person typed and is left out."""
+    lines: list[str] = []
+    found: BaseException | None = exc_info[1]
+    while found is not None:
+        lines.insert(0, "".join(traceback.format_tb(found.__traceback__)) + type(found).__qualname__)
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+    return "\n\n".join(lines)
 
 
 def scrub_sentry(event: dict[str, Any], _hint: dict[str, Any]) -> dict[str, Any]:

@@ -58,6 +58,8 @@ class JobCard:
     created_at: datetime = field(default_factory=timezone.now)
     can_cancel: bool = False
     can_retry: bool = False
+    retry_key: str = "styleguide"
+    retry_label: str = "Try again · 40 credits"
     seq: int = 1
     slots: tuple[Slot, ...] = ()
 

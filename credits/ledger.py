@@ -18,6 +18,8 @@ from credits.errors import InsufficientCredits, LedgerConflict, WalletInDebt
 from credits.models import Entry, Hold, Lot, Posting, Wallet
 
 GRACE = timedelta(days=30)
+# More than anybody buys, and far from the end of a bigint.
+MOST_AT_ONCE = 1_000_000_000
 # After its deadline a job is stopped and settled; this is more than that takes.
 _SETTLING = timedelta(hours=1)
 

@@ -1,5 +1,6 @@
 """The wallet: what there is, from where, until when, and what became of the rest."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from accounts import current
 from credits import selectors
 
 _PAGE = 30
+_POSTING = re.compile(r"^[0-9]{1,18}$")
 _KINDS = {"grant": "Credits added", "capture": "Generation", "refund": "Refund", "expire": "Expired",
           "adjust": "Adjustment", "claw_back": "Taken back after a payment was reversed"}  # fmt: skip
 
@@ -55,7 +57,7 @@ def wallet(request: HttpRequest) -> HttpResponse:
     ending = selectors.next_expiry(lots)
     before = request.GET.get("before", "")
     rows = selectors.statement(
-        wallet_id=balance.wallet_id, before=int(before) if before.isascii() and before.isdigit() else None,
+        wallet_id=balance.wallet_id, before=int(before) if _POSTING.match(before) else None,
         limit=_PAGE + 1,
     )  # fmt: skip
     context: dict[str, Any] = {

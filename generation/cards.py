@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from assets import selectors as assets
 from assets.selectors import AssetView
@@ -26,7 +26,7 @@ _LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One ordered picture: pending, running, succeeded or failed."""
+    """One ordered picture: pending, running, succeeded, failed, or trashed by its owner since."""
 
     index: int
     status: str
@@ -61,6 +61,8 @@ class JobCard:
     created_at: datetime
     can_cancel: bool
     can_retry: bool
+    retry_key: str
+    retry_label: str
     seq: int
     slots: Sequence[Slot]
 
@@ -69,7 +71,7 @@ def cards(jobs: Sequence[JobView], *, at: datetime) -> list[JobCard]:
     """Cards of several jobs, with their pictures, in two statements."""
     done = [job.id for job in jobs if any(output["asset"] for output in job.outputs)]
     files = assets.of_sources(source_ids=done, at=at) if done else {}
-    models = {card.revision.slug: card.revision for card in catalog.cards()}
+    models = {card.revision.slug: card.revision for card in catalog.every()}
     return [_card(job, files, models) for job in jobs]
 
 
@@ -85,6 +87,7 @@ def _card(job: JobView, files: Mapping[tuple[UUID, int], AssetView], models: Map
         procedural=bool(known and known.procedural), charge_label=_charge(job), cause=str(error.get("message", "")),
         money_note=_money(job), queue_note="", created_at=job.created_at,
         can_cancel=job.state in (state.QUEUED, state.RUNNING), can_retry=job.state in state.RETRYABLE, seq=job.seq,
+        retry_key=str(uuid4()), retry_label=f"Try again · {_credits(job.quoted)}",
         slots=[_slot(job, index, width, height, files) for index in range(job.asked)],
     )  # fmt: skip
 
@@ -96,6 +99,8 @@ def _slot(job: JobView, index: int, width: int, height: int, files: Mapping[tupl
     if found is not None:
         return Slot(index, "succeeded", f"/gallery/{to_public('ast', found.id)}", found.urls.get("thumb", ""), prompt,
                     found.width, found.height)  # fmt: skip
+    if outcome == "succeeded" and not job.is_live:
+        return Slot(index, "trashed", "", "", prompt, width, height)
     if outcome is not None or not job.is_live:
         return Slot(index, "failed", "", "", prompt, width, height)
     return Slot(index, "running" if job.state == state.RUNNING else "pending", "", "", prompt, width, height)

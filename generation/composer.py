@@ -1,5 +1,6 @@
 """The studio's form, drawn from a model's JSON Schema, and read back into an input."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,7 @@ SAMPLES = (
 )
 # Inputs that the form leaves to the API: sizes in pixels, and choices with a single option.
 _HIDDEN = {"width", "height", "operation", "format"}
+_WHOLE = re.compile(r"^-?[0-9]{1,15}$")
 _ADVANCED = {"seed", "negative_prompt"}
 # jsonb keeps no order, so the canonical fields have theirs here; a model's own come after them.
 _ORDER = ("prompt", "aspect_ratio", "n", "style", "negative_prompt", "seed")
@@ -59,9 +61,7 @@ def read(card: Card, data: Mapping[str, Any]) -> dict[str, Any]:
         raw = str(data.get(name, "")).strip()
         if name in _HIDDEN or raw == "":
             continue
-        digits = raw.lstrip("-")
-        is_number = rule.get("type") == "integer" and digits.isascii() and digits.isdigit() and len(digits) < 16
-        given[name] = int(raw) if is_number else raw
+        given[name] = int(raw) if rule.get("type") == "integer" and _WHOLE.match(raw) else raw
     return given
 
 

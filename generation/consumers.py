@@ -6,13 +6,16 @@ loses the socket asks again.
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import orjson
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.cached_db import SessionStore
 
 from accounts import current
-from accounts.current import Principal
+from accounts.current import Principal, is_active
 from core import push
 from core.errors import DomainError
 from core.ids import to_public
@@ -26,6 +29,7 @@ class GenerationsConsumer(AsyncWebsocketConsumer):
     """Needs the session cookie; hears its own workspace and nothing else."""
 
     group: str | None = None
+    user_id: UUID | None = None
     _pinging: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
@@ -34,6 +38,7 @@ class GenerationsConsumer(AsyncWebsocketConsumer):
         if caller is None:
             await self.close(code=UNAUTHENTICATED)
             return
+        self.user_id = caller.user_id
         self.group = push.group_of(caller.workspace_id, sandbox=False)
         await self.channel_layer.group_add(self.group, self.channel_name)
         live = await database_sync_to_async(selectors.live_jobs)(workspace_id=caller.workspace_id, sandbox=False)
@@ -73,7 +78,16 @@ class GenerationsConsumer(AsyncWebsocketConsumer):
     async def _ping(self) -> None:
         while True:
             await asyncio.sleep(_PING_SECONDS)
+            if not await database_sync_to_async(self._still_signed_in)():
+                await self.close(code=UNAUTHENTICATED)
+                return
             await self._say({"type": "ping"})
+
+    def _still_signed_in(self) -> bool:
+        """Signing out and deactivation end a socket that was opened before, within one ping."""
+        fresh = SessionStore(self.scope["session"].session_key).load()
+        person = self.user_id
+        return person is not None and fresh.get(SESSION_KEY) == str(person) and is_active(person)
 
     async def _say(self, message: dict[str, Any]) -> None:
         await self.send(text_data=orjson.dumps(message).decode())

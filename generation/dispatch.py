@@ -21,8 +21,8 @@ _SPARE_SLOTS = 1
 _MOST_A_CLAIM = 200
 # Steps in one message: never more than this, and no more than about this much work.
 _MOST_A_MESSAGE = 50
-_MESSAGE_MS = 100
-_WINDOW_MS = 400
+_MESSAGE_MS = 20
+_WINDOW_MS = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,7 @@ class _Run:
             source=library.Source(step.workspace_id, step.sandbox, step.job_id, step.output_index),
             content=artifact.content, media_type=artifact.media_type,
             meta={**artifact.meta, "model_name": revision.name, "credits": step.price,
-                  "digital_source": revision.digital_source},
+                  "digital_source": revision.digital_source, "recall": step.params.get("recall", {})},
         )  # fmt: skip
         return Ending(step, "done", usage=done.usage, stored=stored)
 
@@ -150,14 +150,13 @@ class _Run:
         return Ending(step, "failed", fault=fault)
 
     def _keep(self) -> bool:
-        """Renews the lease; False when the job is to stop or the step is no longer ours."""
+        """Renews the leases of the whole message; False when this job is to stop or its step is no longer ours."""
         with connection.cursor() as cursor:
-            cursor.execute(
-                _KEEP, [settings.GENERATION_LEASE_SECONDS, self.step.step_id, self.step.attempt_no, self.owner]
-            )
-            row = cursor.fetchone()
-        self.stopped = row is not None and row[0] != ""
-        return row is not None and not self.stopped
+            cursor.execute(_KEEP, [settings.GENERATION_LEASE_SECONDS, self.owner])
+            kept = {(step_id, number): cause for step_id, number, cause in cursor.fetchall()}
+        cause = kept.get((self.step.step_id, self.step.attempt_no))
+        self.stopped = bool(cause)
+        return cause == ""
 
     def _progress(self, value: float) -> None:
         """Called from the adapter's thread; at most two a second reach anybody."""
@@ -215,9 +214,8 @@ _PARAMS = [item.name for item in fields(Started)].index("params")
 _KEEP = """
 UPDATE generation_step s SET lease_expires_at = now() + make_interval(secs => %s)
 FROM generation_job j
-WHERE s.id = %s AND s.attempt_no = %s AND s.lease_owner = %s AND s.state IN ('submitting', 'awaiting', 'collecting')
-    AND j.id = s.job_id
-RETURNING j.stop_cause
+WHERE s.lease_owner = %s AND s.state IN ('submitting', 'awaiting', 'collecting') AND j.id = s.job_id
+RETURNING s.id, s.attempt_no, j.stop_cause
 """
 _PARK = """
 WITH parked AS (

@@ -82,10 +82,7 @@ def _submit(caller: Principal, order: Order, once: Once, render: Render, at: dat
     lines = _agreed_lines(caller, order, priced, at)
     quoted = pricing.total(lines)
     if order.max_credits is not None and quoted > order.max_credits:
-        raise MaxCreditsExceeded(
-            f"The price is {quoted} credits and the request allows {order.max_credits}.",
-            required=quoted, available=order.max_credits, shortfall=quoted - order.max_credits,
-        )  # fmt: skip
+        raise MaxCreditsExceeded(price=quoted, limit=order.max_credits)
     screening.screen_prompt(
         workspace_id=caller.workspace_id, text=str(order.input.get("prompt", "")), field="input.prompt", at=at
     )
@@ -127,14 +124,20 @@ def stop_job(*, workspace_id: UUID | None, job_id: UUID, cause: str, at: datetim
     return str(outcome)
 
 
-def retry_job(*, caller: Principal, job_id: UUID, key: str, render: Render, at: datetime) -> Accepted:
-    """Runs the input of a job that did not deliver everything again, as a new job that names its parent."""
+def retry_job(
+    *, caller: Principal, job_id: UUID, key: str, render: Render, at: datetime, at_most_as_before: bool = False
+) -> Accepted:
+    """Runs the input of a job that did not deliver everything again, as a new job that names its parent.
+
+    `at_most_as_before` refuses when the price has risen since.
+    """
     old = selectors.get_job(workspace_id=caller.workspace_id, job_id=job_id, sandbox=caller.sandbox)
     if old.state not in state.RETRYABLE:
         raise StateConflict(f"A {old.state} job is not tried again.")
     order = Order(
         pipeline=old.pipeline, model=old.model_requested, input=old.input, external_id=old.external_id,
         metadata=old.metadata, visibility=old.visibility, parent_id=old.id,
+        max_credits=old.quoted if at_most_as_before else None,
     )  # fmt: skip
     once = Once(RETRY_ROUTE, key, idempotency.fingerprint({"retry": str(job_id)}))
     return submit_job(caller=caller, order=order, once=once, render=render, at=at)

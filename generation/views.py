@@ -1,10 +1,12 @@
 """The studio: composer and live feed on one page. Works by reloading when there is no JavaScript."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -19,9 +21,12 @@ from core.errors import DomainError, FieldsRejected
 from core.idempotency import Once
 from core.ids import from_public, uuid7
 from credits import selectors as credits_of
+from credits.errors import InsufficientCredits
 from generation import cards, composer, presenter, quoting, selectors, submission
+from generation.errors import MaxCreditsExceeded, QueueFull
 from generation.selectors import Filters
 from generation.submission import Order
+from moderation.errors import ContentBlocked
 from providers import catalog
 from providers.catalog import Card
 
@@ -62,20 +67,12 @@ class Usage:
 def studio(request: HttpRequest) -> HttpResponse:
     """GET shows the page; POST submits what the composer holds."""
     caller = current.principal(request)
+    if not catalog.cards(pipeline=PIPELINE):
+        return _page(request, caller, None, status=503 if request.method == "POST" else 200)
     if request.method == "POST":
         require(caller, "generations:write")
         return _submit(request, caller)
-    jobs = selectors.list_jobs(workspace_id=caller.workspace_id, sandbox=caller.sandbox, filters=Filters(), limit=_FEED)
-    running, queued = selectors.counts(workspace_id=caller.workspace_id, sandbox=caller.sandbox)
-    return render(
-        request,
-        "generation/studio.html",
-        {
-            "composer": _composer(caller, _card_of(request.GET), request.GET),
-            "feed": cards.cards(jobs, at=timezone.now()),
-            "usage": Usage(running, queued),
-        },
-    )
+    return _page(request, caller, _composer(caller, _card_of(request.GET), request.GET))
 
 
 @login_required
@@ -113,22 +110,49 @@ def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
 @login_required
 @require_POST
 def retry(request: HttpRequest, public_id: str) -> HttpResponse:
-    """The same input again, as a new card."""
+    """The same input again, as a new card, for at most what the first one was quoted."""
     caller = current.principal(request)
     require(caller, "generations:write")
-    accepted = submission.retry_job(
-        caller=caller, job_id=_id(public_id), key=f"site:{uuid7()}", at=timezone.now(), render=presenter.encoded
-    )
+    # One key for each time the card was shown: a double click is one job.
+    key = f"site:{str(request.POST.get('idempotency_key', ''))[:100] or uuid7()}"
+    try:
+        accepted = submission.retry_job(
+            caller=caller,
+            job_id=_id(public_id),
+            key=key,
+            at=timezone.now(),
+            render=presenter.encoded,
+            at_most_as_before=True,
+        )
+    except (MaxCreditsExceeded, InsufficientCredits, QueueFull, ContentBlocked) as exc:
+        return _told(request, exc.detail)
     if not _is_htmx(request):
         return redirect("studio")
+    if accepted.replayed:
+        return HttpResponse(status=204)
     return _card_response(request, caller, _generation_of(accepted.body), status=201)
+
+
+def _told(request: HttpRequest, sentence: str) -> HttpResponse:
+    """Says something without changing the page."""
+    if not _is_htmx(request):
+        messages.error(request, sentence)
+        return redirect("studio")
+    toast = orjson.dumps({"wm:toast": {"text": sentence, "tone": "danger"}}).decode()
+    return HttpResponse(status=204, headers={"HX-Trigger": toast})
+
+
+def _shown_price(data: Mapping[str, Any]) -> int | None:
+    """The price that stood on the button: nobody is charged more than they saw."""
+    shown = str(data.get("max_credits", ""))
+    return int(shown) if re.fullmatch(r"[0-9]{1,9}", shown) and int(shown) > 0 else None
 
 
 def _submit(request: HttpRequest, caller: Principal) -> HttpResponse:
     chosen, data = _card_of(request.POST), request.POST
     given = composer.read(chosen, data)
     key = str(data.get("idempotency_key", ""))[:200] or str(uuid7())
-    order = Order(pipeline=PIPELINE, model=chosen.revision.slug, input=given)
+    order = Order(pipeline=PIPELINE, model=chosen.revision.slug, input=given, max_credits=_shown_price(data))
     try:
         accepted = submission.submit_job(
             caller=caller, order=order, at=timezone.now(), render=presenter.encoded,
@@ -138,20 +162,18 @@ def _submit(request: HttpRequest, caller: Principal) -> HttpResponse:
         view = _composer(caller, chosen, data, failure=exc)
         if _is_htmx(request):
             return render(request, "generation/_composer.html", {"composer": view}, status=422)
-        return _with_form(request, caller, view)
+        return _page(request, caller, view, status=422)
     if not _is_htmx(request):
         return redirect("studio")
     return _card_response(request, caller, _generation_of(accepted.body), status=201)
 
 
-def _with_form(request: HttpRequest, caller: Principal, view: ComposerView) -> HttpResponse:
+def _page(request: HttpRequest, caller: Principal, view: ComposerView | None, *, status: int = 200) -> HttpResponse:
+    """The studio; without a composer while no model is on offer, so that what runs can still be watched."""
     jobs = selectors.list_jobs(workspace_id=caller.workspace_id, sandbox=caller.sandbox, filters=Filters(), limit=_FEED)
     running, queued = selectors.counts(workspace_id=caller.workspace_id, sandbox=caller.sandbox)
-    context = {
-        "composer": view, "feed": cards.cards(jobs, at=timezone.now()),
-        "usage": Usage(running, queued),
-    }  # fmt: skip
-    return render(request, "generation/studio.html", context, status=422)
+    context = {"composer": view, "feed": cards.cards(jobs, at=timezone.now()), "usage": Usage(running, queued)}
+    return render(request, "generation/studio.html", context, status=status)
 
 
 def _composer(

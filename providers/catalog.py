@@ -61,6 +61,11 @@ def cards(*, pipeline: str | None = None) -> list[Card]:
     return sorted(found, key=lambda card: (card.revision.pipeline, card.position, card.revision.slug))
 
 
+def every() -> list[Card]:
+    """Every known model, disabled ones too: what was made with one keeps its name and its labels."""
+    return list(_current().values())
+
+
 def card(name: str, *, pipeline: str | None = None) -> Card:
     """The model called `name`, which may be `auto` (with a pipeline) or carry a pin. Raises NotFound or NoProvider."""
     if name == AUTO:

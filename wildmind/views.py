@@ -7,11 +7,13 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles import finders
+from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from core import health, problems
+from core.parsing import TooLarge
 from insights import metrics
 from providers import catalog
 
@@ -86,6 +88,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if problems.is_api(request):
         return problems.of_status(400, instance=request.path)
+    if isinstance(exception, RequestDataTooBig):
+        return render(request, "error.html", {"error": TooLarge("That is more than one form may hold.")}, status=413)
     return render(request, "404.html", status=400)
 
 

@@ -1,12 +1,13 @@
 """Generations and quotes over HTTP. Each method reads the request, calls one verb and shows the result."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -78,7 +79,7 @@ class Generations(APIView):
         return Response(pagination.page(jobs, limit, lambda job: shown[to_public("gen", job.id)]))
 
     @describe(operation="createGeneration", summary="Accept a job", body=bodies.GENERATION, parameters=(KEY,),
-              answers={201: schemas.GENERATION}, problems=(400, 402, 404, 409, 413, 415, 422, 423, 429))  # fmt: skip
+              answers={201: schemas.GENERATION}, problems=(400, 402, 404, 409, 413, 415, 422, 429))  # fmt: skip
     def post(self, request: Request) -> HttpResponse:
         key = idempotency.key(request)
         data = _checked(request, bodies.GENERATION)
@@ -101,7 +102,8 @@ class Generation(APIView):
         job = selectors.get_job(workspace_id=caller.workspace_id, job_id=job_id(public_id), sandbox=caller.sandbox)
         # Progress moves without a new seq, so it is part of the tag.
         tag = f'"{job.seq}-{round(job.progress * 1000)}"'
-        if request.headers.get("If-None-Match") == tag:
+        known = parse_etags(request.headers.get("If-None-Match", ""))
+        if "*" in known or tag in {value.removeprefix("W/") for value in known}:
             return Response(status=304, headers={"ETag": tag})
         return Response(_shown(job), headers={"ETag": tag, **_money(job)})
 
@@ -241,9 +243,10 @@ def _time(raw: str | None, field: str) -> datetime | None:
         return None
     try:
         found = parse_datetime(raw)
-    except ValueError:
+        found = found.astimezone(UTC) if found is not None and found.tzinfo is not None else None
+    except (ValueError, OverflowError):
         found = None
-    if found is None or found.tzinfo is None:
+    if found is None:
         raise FieldsRejected([{"field": field, "reason": "must be an RFC 3339 time with a zone"}])
     return found
 

@@ -38,6 +38,8 @@ def plan(*, given: Mapping[str, Any], revision: Revision) -> Plan:
             params={
                 "prompt": given["prompt"], "width": width, "height": height, "seed": (seed + number) % _SEEDS,
                 "style": given.get("style", "auto"), "index": number, "of": count,
+                # What to ask for again: the shape by name if that is how it was asked for.
+                "recall": {name: given[name] for name in ("aspect_ratio", "width", "height", "style") if name in given},
             },
             units=per_call,
             cost=cost,

@@ -1,3 +1,4 @@
+from django.core.validators import MaxValueValidator
 from django.db import models
 
 
@@ -34,7 +35,10 @@ class ModelCard(models.Model):
     retires_at = models.DateTimeField(null=True, blank=True)
     successor = models.CharField(max_length=80, blank=True)
     credits_override = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Credits per unit instead of the catalogue's price."
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(1_000_000)],
+        help_text="Credits per unit instead of the catalogue's price.",
     )
     updated_at = models.DateTimeField()
 

@@ -1,7 +1,7 @@
 // The composer: prompt history, samples, seed, turning the shape, and a draft that survives leaving the page.
 // Everything is listened for on the document, because a form with errors is swapped in whole.
 
-const HISTORY = "wm:prompts";
+const historyKey = () => `wm:prompts:${form().dataset.draft}`;
 const LENGTH = 50;
 
 const form = () => document.getElementById("composer");
@@ -48,12 +48,12 @@ function fit(field) {
 
 function remember(text) {
   if (!text.trim()) return;
-  const past = load(localStorage, HISTORY, []).filter((entry) => entry !== text);
-  save(localStorage, HISTORY, [text, ...past].slice(0, LENGTH));
+  const past = load(localStorage, historyKey(), []).filter((entry) => entry !== text);
+  save(localStorage, historyKey(), [text, ...past].slice(0, LENGTH));
 }
 
 function leaf(step) {
-  const past = load(localStorage, HISTORY, []);
+  const past = load(localStorage, historyKey(), []);
   const next = Math.min(Math.max(place + step, -1), past.length - 1);
   if (next === place) return;
   if (place === -1) unsent = prompt().value;

@@ -32,6 +32,21 @@ function refresh(id) {
   );
 }
 
+function adopt(id) {
+  // Another tab or a program submitted it. This page's own submission gets its card from the answer, so wait for that.
+  const feed = document.getElementById("feed");
+  if (!feed || find(id) || waiting.has(id)) return;
+  waiting.set(
+    id,
+    setTimeout(() => {
+      waiting.delete(id);
+      if (find(id)) return;
+      feed.querySelector(".first-run")?.remove();
+      htmx.ajax("GET", `/studio/jobs/${id}/card`, { source: feed, target: feed, swap: "afterbegin" });
+    }, PATIENCE),
+  );
+}
+
 function progress(id, share) {
   const card = find(id);
   const meter = card?.querySelector("[data-progress] progress");
@@ -57,6 +72,7 @@ function receive(message) {
   if (message.type === "snapshot") snapshot(message.generations);
   else if (message.type === "progress") progress(message.generation, message.progress);
   else if (["status", "output", "done"].includes(message.type)) {
+    adopt(message.generation);
     latest.set(message.generation, Math.max(message.seq, latest.get(message.generation) || 0));
     const card = find(message.generation);
     if (card && message.seq > seqOf(card)) refresh(message.generation);

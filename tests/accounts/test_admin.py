@@ -56,6 +56,20 @@ class TestGrant:
         assert helper.browser().get(f"/admin/credits/wallet/{wallet.pk}/grant/").status_code == 403
 
 
+class TestPeople:
+    def test_added_here_have_a_workspace_without_the_newcomers_credits(self, operator):
+        form = {"email": "New@Example.com", "usable_password": "true", "password1": "a-good-phrase-7",
+                "password2": "a-good-phrase-7"}  # fmt: skip
+        operator.post("/admin/accounts/user/add/", form)
+        from accounts.models import User
+
+        user = User.objects.get(email="new@example.com")
+        assert Wallet.objects.get(workspace__memberships__user=user, sandbox=False).balance == 0
+
+    def test_are_deactivated_and_never_deleted(self, operator, person):
+        assert operator.get(f"/admin/accounts/user/{person.user.pk}/delete/").status_code == 403
+
+
 class TestCancelAction:
     def test_ends_queued_jobs_and_is_recorded(self, operator, person):
         from generation.models import Job

@@ -172,6 +172,8 @@ class TestRead:
         made = api.post("/generations", BODY).json()
         first = api.get(f"/generations/{made['id']}")
         assert api.get(f"/generations/{made['id']}", **{"If-None-Match": first["ETag"]}).status_code == 304
+        for known in (f"W/{first['ETag']}", f'"x", {first["ETag"]}', "*"):
+            assert api.get(f"/generations/{made['id']}", **{"If-None-Match": known}).status_code == 304
         work_off()
         assert api.get(f"/generations/{made['id']}", **{"If-None-Match": first["ETag"]}).status_code == 200
 

@@ -51,6 +51,7 @@ BODIES = [
     ("unknown model", {**GOOD, "model": "nope"}, 404, "not_found", None),
     ("odd quote", {**GOOD, "quote_id": "quo_x"}, 400, "invalid_request", "quote_id"),
     ("metadata nested", {**GOOD, "metadata": {"a": {"b": 1}}}, 400, "invalid_request", "metadata.a"),
+    ("metadata beyond JSON's exact numbers", {**GOOD, "metadata": {"a": 1e30}}, 400, "invalid_request", None),
     ("max_credits=0", {**GOOD, "max_credits": 0}, 400, "invalid_request", "max_credits"),
 ]  # fmt: skip
 
@@ -124,6 +125,11 @@ class TestCallers:
         ApiKey.objects.update(expires_at=None, revoked_at=timezone.now())
         assert_problem(api.get("/me"), 401, "unauthenticated")
 
+    def test_of_a_deleted_person_are_turned_away(self, person):
+        api = person.api()
+        person.user.delete()
+        assert_problem(api.get("/me"), 401, "unauthenticated")
+
     def test_of_a_deactivated_person_are_turned_away(self, person):
         api = person.api()
         person.user.is_active = False
@@ -167,7 +173,16 @@ class TestPaths:
         assert_problem(api.get(path), 404, "not_found")
 
     @pytest.mark.parametrize(
-        "path", ["/generations?q=%00", "/generations?external_id=%00", "/wallet/transactions?cursor=9" + "9" * 30]
+        "path",
+        [
+            "/generations?q=%00",
+            "/generations?limit=0000100000",
+            "/assets?limit=" + "0" * 30 + "19",
+            "/generations?created_after=0001-01-01T00:00:00%2B23:59",
+            "/generations?created_before=9999-12-31T23:59:59-23:59",
+            "/generations?external_id=%00",
+            "/wallet/transactions?cursor=9" + "9" * 30,
+        ],
     )
     def test_with_an_odd_query_are_400(self, api, path):
         assert_problem(api.get(path), 400, "invalid_request")

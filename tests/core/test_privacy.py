@@ -34,6 +34,36 @@ class TestLogs:
         assert event == {"event": "x", "prompt": "[redacted]", "job": "1", "password": "[redacted]"}
 
 
+class TestTracebacks:
+    def test_say_where_and_what_kind_and_not_what_it_said(self):
+        from wildmind.settings.parts import logging as ours
+
+        formatter = ours.LOGGING["formatters"]["structured"]
+        made = formatter["()"](**{key: value for key, value in formatter.items() if key != "()"})
+        try:
+            try:
+                raise ValueError(CANARY)
+            except ValueError as cause:
+                raise RuntimeError(f"while {CANARY}") from cause
+        except RuntimeError:
+            import sys
+
+            record = logging.LogRecord("x", logging.ERROR, "f", 1, "it failed", (), sys.exc_info())
+        text = made.format(record)
+        assert CANARY not in text
+        assert "RuntimeError" in text
+        assert "ValueError" in text
+        assert "test_privacy.py" in text
+
+    @pytest.mark.django_db
+    def test_of_the_database_carry_no_values(self):
+        from django.db import DatabaseError, connection, transaction
+
+        with pytest.raises(DatabaseError) as failed, transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT no_such_function(%s::text)", [CANARY])
+        assert CANARY not in str(failed.value)
+
+
 class _Captured(Transport):
     def __init__(self) -> None:
         super().__init__({})

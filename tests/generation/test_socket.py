@@ -86,6 +86,24 @@ class TestConnect:
 
         assert run(work)["code"] == 4401
 
+    def test_ends_after_signing_out(self, person, monkeypatch):
+        from generation import consumers
+
+        monkeypatch.setattr(consumers, "_PING_SECONDS", 0.3)
+        cookie = cookie_of(person)
+
+        async def work():
+            socket = connect(cookie)
+            await socket.connect()
+            await hear(socket)
+            assert (await hear(socket))["type"] == "ping"
+            await database_sync_to_async(SessionStore(cookie.decode().split("=")[1]).flush)()
+            while (said := await socket.receive_output(timeout=5))["type"] != "websocket.close":
+                pass
+            return said
+
+        assert run(work)["code"] == 4401
+
 
 class TestEvents:
     def test_tell_the_whole_story_of_a_job_in_order(self, person):

@@ -119,3 +119,23 @@ class TestCancelWhileRunning:
             "quoted": 5, "held": 0, "captured": 0, "released": 5, "reason": "canceled",
         }  # fmt: skip
         assert caller.get("/wallet")["available"] == 100
+
+
+class TestLogs:
+    def test_of_every_process_hold_no_prompt(self, stack):
+        """Last in this file, so that kills, outages and failures are in the logs."""
+        import os
+        from pathlib import Path
+
+        caller = stack.key(credits=100)
+        canary = "canary-cobalt-heron"
+        for prompt in (canary, f"[[fail:provider]] {canary}", f"[[fail:timeout]] {canary}"):
+            _, made = caller.post("/generations", body(prompt))
+            stack.wait(
+                lambda made=made: caller.get(f"/generations/{made['id']}")["completed_at"], "it ends", seconds=40
+            )
+        caller.post("/generations", {"pipeline": "image", "input": {"prompt": canary, "n": 77}})
+        assert canary not in "".join(path.read_text() for path in stack.folder.glob("*.log"))
+        server = Path(os.environ.get("WILDMIND_DATA_DIR", "/nonexistent")) / "log" / "postgres.log"
+        if server.exists():
+            assert canary not in server.read_text(errors="replace")

@@ -98,6 +98,73 @@ class TestStudio:
         assert "The provider accepted the job and then failed." in page
         assert "10 credits came back to your wallet" in page
 
+    def test_charges_no_more_than_stood_on_the_button(self, person):
+        from providers import catalog
+        from providers.models import ModelCard
+
+        ModelCard.objects.update(credits_override=60)
+        catalog.forget()
+        browser = person.browser()
+        answer = browser.post("/studio", {**self.FORM, "max_credits": "10"}, headers={"HX-Request": "true"})
+        assert answer.status_code == 422
+        page = answer.content.decode()
+        assert "The price is 120 credits now, and 10 were agreed to." in page
+        assert 'name="max_credits" value="120"' in page
+        assert not Job.objects.exists()
+
+    def test_tries_again_once_for_a_double_click_and_at_the_old_price(self, person):
+        from core.ids import to_public
+        from providers import catalog
+        from providers.models import ModelCard
+
+        failed = to_public("gen", submit(person, prompt="[[fail:timeout]] fox"))
+        work_off()
+        browser = person.browser()
+        token = re.search(
+            r'name="idempotency_key" value="([\w-]+)"', browser.get(f"/studio/jobs/{failed}").content.decode()
+        )
+        form = {"idempotency_key": token.group(1)}
+        path = f"/studio/jobs/{failed}/retry"
+        statuses = [browser.post(path, form, headers={"HX-Request": "true"}).status_code for _ in range(2)]
+        assert statuses == [201, 204]
+        assert Job.objects.count() == 2
+        ModelCard.objects.update(credits_override=60)
+        catalog.forget()
+        answer = browser.post(path, {"idempotency_key": "later"}, headers={"HX-Request": "true"})
+        assert "The price is 60 credits now" in answer["HX-Trigger"]
+        assert Job.objects.count() == 2
+
+    @pytest.mark.parametrize("change", [{"prompt": "a\x00b"}, {"idempotency_key": "a\x00b"}, {"seed": "--5"},
+                                        {"seed": "\u0665"}, {"n": "9" * 40}, {"max_credits": "-1"}])  # fmt: skip
+    def test_answers_an_odd_form_without_falling_over(self, person, change):
+        browser = person.browser()
+        for headers in ({}, {"HX-Request": "true"}):
+            assert browser.post("/studio", {**self.FORM, **change}, headers=headers).status_code < 500
+            assert browser.post("/studio/quote", {**self.FORM, **change}, headers=headers).status_code < 500
+        assert browser.get("/studio", change).status_code < 500
+
+    def test_stays_open_to_watch_while_no_model_is_on_offer(self, person):
+        from providers import catalog
+        from providers.models import ModelCard
+
+        submit(person, prompt="a fox that waits")
+        ModelCard.objects.update(status="disabled")
+        catalog.forget()
+        browser = person.browser()
+        page = browser.get("/studio")
+        assert page.status_code == 200
+        text = page.content.decode()
+        assert "No model is on offer right now" in text
+        assert "a fox that waits" in text
+        assert "procedural, not AI" in text
+        assert browser.post("/studio", self.FORM).status_code == 503
+
+    def test_sends_the_whole_page_to_sign_in_when_the_session_is_over(self, client):
+        headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/studio?x=1"}
+        answer = client.post("/studio/quote", self.FORM, headers=headers)
+        assert answer.status_code == 204
+        assert answer["HX-Redirect"] == "/accounts/login/?next=%2Fstudio"
+
     def test_escapes_what_people_type(self, person):
         submit(person, prompt="<script>alert(1)</script>")
         work_off()
@@ -170,6 +237,23 @@ class TestGallery:
         browser.post(f"{path}/trash")
         assert browser.get(path).status_code == 404
         assert "red fox" not in browser.get("/gallery").content.decode()
+        assert "In the trash" in browser.get("/studio").content.decode()
+        assert "red fox" in browser.get("/gallery/trash").content.decode()
+        browser.post(f"{path}/restore")
+        assert browser.get(path).status_code == 200
+
+    def test_remembers_what_to_ask_for_again(self, person):
+        from core.ids import to_public
+
+        body = {"prompt": "hills", "aspect_ratio": "9:16", "style": "papercut", "n": "1", "seed": "4"}
+        browser = person.browser()
+        browser.post("/studio", body)
+        work_off()
+        page = browser.get(f"/gallery/{to_public('ast', Asset.objects.get().id)}").content.decode()
+        again = re.search(r'href="(/studio\?prompt=hills[^"]*)"', page).group(1).replace("&amp;", "&")
+        assert "aspect_ratio=9%3A16" in again
+        assert "style=papercut" in again
+        assert "seed" not in again
 
 
 class TestMedia:
@@ -184,6 +268,14 @@ class TestMedia:
         assert answer["Content-Security-Policy"] == "sandbox; default-src 'none'"
         assert "private" in answer["Cache-Control"]
         read(answer)
+
+    def test_shrugs_at_odd_links(self, person, client):
+        url = self.link(person)
+        for odd in ("/media/%C3%A9/1/x.png", "/media/x/99999999999999999999/x.png"):
+            assert client.get(odd).status_code == 404
+        whole = client.get(url, headers={"Range": "bytes=0-" + "9" * 5000})
+        assert whole.status_code == 200
+        read(whole)
 
     def test_answers_ranges(self, person, client):
         url = self.link(person)
@@ -216,6 +308,13 @@ class TestApiKeys:
 
         browser.post(f"/settings/api-keys/{to_public('key', ApiKey.objects.get().id)}/revoke")
         assert Client().get("/api/v1/me", headers={"Authorization": f"Bearer {secret}"}).status_code == 401
+
+    def test_are_not_made_again_by_a_reload(self, person):
+        browser = person.browser()
+        form = {**self.FORM, "token": "t"}
+        assert "wm_live_" in browser.post("/settings/api-keys", form).content.decode()
+        assert browser.post("/settings/api-keys", form).status_code == 302
+        assert ApiKey.objects.count() == 1
 
     def test_of_others_cannot_be_revoked(self, person, stranger):
         from core.ids import to_public

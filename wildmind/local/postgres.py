@@ -22,6 +22,9 @@ _COMMON = {
     "shared_buffers": "128MB",
     "max_connections": "100",
     "log_min_messages": "warning",
+    # A failing statement is not written to the log, whatever it carries.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
     "log_destination": "stderr",
     "logging_collector": "off",
     "timezone": "UTC",

@@ -14,6 +14,9 @@ STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 WHITENOISE_AUTOREFRESH = False
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = DATA_DIR / "mail"
+# Other users of this machine may pass through the data folder, and must not read mails or pictures.
+for _folder in (EMAIL_FILE_PATH, DATA_DIR / "media"):
+    _folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 ACCOUNT_EMAIL_VERIFICATION = "optional"
 GENERATION_DIRECTIVES_OUTSIDE_SANDBOX = True
 SEED_DEMO_ALLOWED = True

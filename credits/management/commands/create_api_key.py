@@ -33,8 +33,8 @@ class Command(BaseCommand):
             validate_email(email)
         except ValidationError as exc:
             raise CommandError(f"{email!r} is not an e-mail address.") from exc
-        if credits < 0:
-            raise CommandError("--credits must not be negative.")
+        if not 0 <= credits <= ledger.MOST_AT_ONCE:
+            raise CommandError(f"--credits must be 0 to {ledger.MOST_AT_ONCE}.")
         user_id, workspace_id = workspaces.ensure_person(email=email, at=now)
         try:
             key = api_keys.create(

@@ -22,8 +22,10 @@ class Command(BaseCommand):
 
     def handle(self, *, email: str, amount: int, reference: str, sandbox: bool, dry_run: bool, **options: Any) -> None:
         now = timezone.now()
-        if amount < 1:
-            raise CommandError("--amount must be at least 1.")
+        if not 1 <= amount <= ledger.MOST_AT_ONCE:
+            raise CommandError(f"--amount must be 1 to {ledger.MOST_AT_ONCE}.")
+        if not 1 <= len(reference) <= 100:
+            raise CommandError("--reference must have 1 to 100 characters.")
         user = User.objects.filter(email__iexact=email).first()
         workspace_id = workspaces.default_for(user_id=user.id) if user else None
         if workspace_id is None:

@@ -28,6 +28,8 @@ def _database(url: str) -> dict[str, Any]:
         # An old snapshot slows every claim twentyfold, so a forgotten transaction is ended.
         "OPTIONS": {
             "options": "-c idle_in_transaction_session_timeout=60000 -c statement_timeout=60000",
+            # Values travel apart from the statement: PostgreSQL logs a failing statement, and prompts are values.
+            "server_side_binding": True,
             "pool": {
                 "min_size": 0,
                 "max_size": env_int("WILDMIND_DATABASE_POOL", default=16, minimum=1),

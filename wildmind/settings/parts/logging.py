@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from core.redaction import drop_private
+from core.redaction import drop_private, show_exception
 from wildmind.settings.env import env_secret, env_str
 
 LOG_LEVEL = env_str("WILDMIND_LOG_LEVEL", default="INFO").upper()
@@ -37,8 +37,8 @@ LOGGING: dict[str, Any] = {
             "()": structlog.stdlib.ProcessorFormatter,
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                # Frame locals hold prompts and keys: tracebacks are printed without them.
-                structlog.processors.ExceptionRenderer(),
+                # Neither frame locals nor an exception's text: both may hold prompts and keys.
+                structlog.processors.ExceptionRenderer(show_exception),
                 structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
                 if LOG_FORMAT == "console"
                 else structlog.processors.JSONRenderer(),
