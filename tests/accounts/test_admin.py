@@ -59,7 +59,8 @@ class TestGrant:
 class TestPeople:
     def test_added_here_have_a_workspace_without_the_newcomers_credits(self, operator):
         form = {"email": "New@Example.com", "usable_password": "true", "password1": "a-good-phrase-7",
-                "password2": "a-good-phrase-7", "memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}  # fmt: skip
+                "password2": "a-good-phrase-7", "memberships-TOTAL_FORMS": "0",
+                "memberships-INITIAL_FORMS": "0"}  # fmt: skip
         operator.post("/admin/accounts/user/add/", form)
         from accounts.models import User
 
