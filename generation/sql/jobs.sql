@@ -1,5 +1,7 @@
 -- The life of a job. One lock order: wallet, job, step. Every function decides under those locks, writes
 -- the event and, at the end, settles the hold in the same transaction. Called only by generation/*.py.
+-- Sequential scans are off in every function: their plans are cached by each connection, and one that was made while
+-- a table was small would otherwise read all of it for ever after (measured: 22 ms a job instead of 1).
 
 -- Appends an event and gives its number.
 CREATE OR REPLACE FUNCTION generation_emit(p_job uuid, p_type text, p_data jsonb, p_at timestamptz)
@@ -16,7 +18,7 @@ END $$;
 -- outcome: accepted | replayed | key_reused | queue_full | insufficient | in_debt | conflict | no_wallet
 CREATE OR REPLACE FUNCTION generation_accept(p jsonb, p_at timestamptz, p_hold_expires_at timestamptz)
 RETURNS TABLE (outcome text, status integer, body text, available bigint)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     j jsonb := p -> 'job';
     k text := p ->> 'idempotency_key';
@@ -93,7 +95,7 @@ CREATE OR REPLACE FUNCTION generation_start(
 ) RETURNS TABLE (step_id uuid, attempt_no integer, tries integer, token uuid, job_id uuid, workspace_id uuid,
     sandbox boolean, revision_id text, model text, kind text, params jsonb, price bigint, output_index integer,
     deadline_at timestamptz, seq integer, began boolean)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
 #variable_conflict use_column
 BEGIN
     PERFORM 1 FROM generation_job
@@ -128,7 +130,7 @@ END $$;
 
 -- Ends the job if no step of it can still run. Wallet and job are locked by the caller.
 CREATE OR REPLACE FUNCTION generation_conclude(p_job uuid, p_at timestamptz) RETURNS text
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     j generation_job%ROWTYPE;
     done integer;
@@ -185,7 +187,7 @@ CREATE OR REPLACE FUNCTION generation_finish(
     p_step uuid, p_attempt integer, p_result text, p_settled bigint, p_output jsonb, p_error jsonb, p_attempt_row jsonb,
     p_only_expired boolean, p_at timestamptz
 ) RETURNS TABLE (outcome text, job_state text, seq integer)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
     j generation_job%ROWTYPE;
@@ -237,7 +239,7 @@ END $$;
 -- p_cause: cancel | start_deadline | deadline. outcome: stopped | stopping | terminal | not_found | started
 CREATE OR REPLACE FUNCTION generation_stop(p_job uuid, p_workspace uuid, p_cause text, p_at timestamptz)
 RETURNS TABLE (outcome text, job_state text, seq integer)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
     j generation_job%ROWTYPE;
