@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from celery import shared_task
+from django.db import close_old_connections
 from django.utils import timezone
 
 from generation import execution, recovery
@@ -10,7 +11,11 @@ from generation import execution, recovery
 
 @shared_task(name="generation.run_steps", acks_late=True, ignore_result=True)
 def run_steps(*, batch: list[tuple[str, int]], **_: object) -> None:
-    execution.run_batch(batch=[(UUID(step_id), number) for step_id, number in batch])
+    try:
+        execution.run_batch(batch=[(UUID(step_id), number) for step_id, number in batch])
+    finally:
+        # Back to the pool; one that broke is thrown away, so that a restarted database is met by the next message.
+        close_old_connections()
 
 
 @shared_task(name="generation.forget_old_answers", ignore_result=True)
