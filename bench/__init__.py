@@ -1,0 +1,1 @@
+"""What the product costs, beside the least it could cost and what people write first. See docs/performance.md."""
