@@ -9,6 +9,7 @@ const COALESCE = 80;
 const latest = new Map();
 const before = new Map();
 const waiting = new Map();
+const adopting = new Set();
 let socket;
 let attempts = 0;
 let banner;
@@ -35,16 +36,14 @@ function refresh(id) {
 function adopt(id) {
   // Another tab or a program submitted it. This page's own submission gets its card from the answer, so wait for that.
   const feed = document.getElementById("feed");
-  if (!feed || find(id) || waiting.has(id)) return;
-  waiting.set(
-    id,
-    setTimeout(() => {
-      waiting.delete(id);
-      if (find(id)) return;
-      feed.querySelector(".first-run")?.remove();
-      htmx.ajax("GET", `/studio/jobs/${id}/card`, { source: feed, target: feed, swap: "afterbegin" });
-    }, PATIENCE),
-  );
+  if (!feed || find(id) || adopting.has(id)) return;
+  adopting.add(id);
+  setTimeout(() => {
+    adopting.delete(id);
+    if (find(id)) return;
+    feed.querySelector(".first-run")?.remove();
+    htmx.ajax("GET", `/studio/jobs/${id}/card`, { source: feed, target: feed, swap: "afterbegin" });
+  }, PATIENCE);
 }
 
 function progress(id, share) {

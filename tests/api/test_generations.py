@@ -364,7 +364,8 @@ class TestPrivacy:
         read(whole)
         prefix, signature, until, key = url.split("/", 4)[1:]
         for forged in (
-            f"/{prefix}/{signature[:-1]}A/{until}/{key}", f"/{prefix}/{signature}/{int(until) + 600}/{key}",
+            f"/{prefix}/{signature[:-1]}{'A' if signature[-1] != 'A' else 'B'}/{until}/{key}",
+            f"/{prefix}/{signature}/{int(until) + 600}/{key}",
             f"/{prefix}/{signature}/{until}/{key}x", f"/{prefix}/{signature}/{until}/../../settings",
         ):  # fmt: skip
             assert api.client.get(forged).status_code == 404, forged

@@ -35,7 +35,7 @@ class TestAPerson:
         expect(page.locator("header.bar")).to_contain_text("200")
         page.evaluate("window.__stayed = true")
 
-        generate(page, "[[slow:1]] a red fox in a snowy forest", 2)
+        generate(page, "[[slow:3]] a red fox in a snowy forest", 2)
 
         card = page.locator("#feed article[data-generation]").first
         expect(card).to_have_attribute("aria-busy", "true")
@@ -143,6 +143,16 @@ class TestTwoTabs:
         expect(card).to_contain_text("Done", timeout=30_000)
         second.reload()
         expect(second.locator("#feed article[data-generation]").first).to_contain_text("Done")
+
+    def test_one_learns_of_a_job_that_the_other_submitted(self, context, stack):
+        first, second = context.new_page(), context.new_page()
+        sign_up(first)
+        second.goto("/studio")
+        second.wait_for_timeout(1500)
+        generate(first, "a boat", 1)
+        expect(second.locator("#feed article[data-generation]")).to_have_count(1, timeout=15_000)
+        expect(second.locator("#feed article[data-generation]")).to_contain_text("Done", timeout=20_000)
+        expect(first.locator("#feed article[data-generation]")).to_have_count(1)
 
     def test_a_server_that_was_away_leaves_no_stale_card(self, context, stack):
         page = context.new_page()
