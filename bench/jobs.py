@@ -36,7 +36,7 @@ class Sizes:
 
 
 def run(stand: Stand, *, rounds: int, smoke: bool) -> Result:
-    sizes = Sizes(400, 600, 200, 5_000) if smoke else Sizes(4_000, 4_000, 1_500, 30_000)
+    sizes = Sizes(400, 600, 200, 5_000) if smoke else Sizes(2_000, 4_000, 1_500, 30_000)
     stand.clone(NAME)
     people.use_database(NAME)
     ours, floors = _Ours(stand), _Floors(stand)
