@@ -17,6 +17,8 @@ from typing import Any
 
 import uvloop
 
+from bench.measure import percentile
+
 _HOST = "127.0.0.1"
 _LENGTH = b"content-length:"
 _LAST_ANSWERS_SECONDS = 0.7
@@ -111,9 +113,10 @@ async def run(order: dict[str, Any]) -> dict[str, Any]:
     await asyncio.sleep(_LAST_ANSWERS_SECONDS)
     for transport in transports:
         transport.close()
+    ordered = sorted(tally.latencies)
     return {
-        "seconds": took, "latencies": sorted(tally.latencies), "statuses": dict(tally.statuses), "told": tally.told,
-        "answered": tally.answered,
+        "seconds": took, "done": len(ordered), "statuses": dict(tally.statuses), "told": tally.told,
+        "answered": tally.answered, **{f"p{share}": percentile(ordered, share / 100) for share in (50, 95, 99)},
     }  # fmt: skip
 
 
