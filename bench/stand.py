@@ -191,7 +191,7 @@ def free_port() -> int:
 def _environ(room: Path) -> dict[str, str]:
     """Nothing of the developer's own settings: a figure must mean the same on every machine."""
     data = room / "data"
-    data.mkdir(mode=0o700)
+    (data / "static").mkdir(mode=0o700, parents=True)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("WILDMIND_", "PG"))}
     return {
         **inherited, "DJANGO_SETTINGS_MODULE": "bench.settings", "PYTHONUNBUFFERED": "1",
