@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts import api_keys, workspaces
 from accounts.current import Principal
 from credits import ledger
+from credits.ledger import Terms
 
 _PLENTY = 100_000_000
 _MOST_QUEUED = 30_000
@@ -31,8 +32,8 @@ def make(count: int, *, lane: str = "free") -> list[Caller]:
             workspace_id=workspace_id, user_id=user_id, name="bench", sandbox=False, actor="bench", at=now
         )
         ledger.grant(
-            workspace_id=workspace_id, amount=_PLENTY, origin="goodwill", reference=f"bench:{workspace_id}", at=now,
-            expires_at=None,
+            workspace_id=workspace_id, amount=_PLENTY, terms=Terms("goodwill"),
+                reference=f"bench:{workspace_id}", at=now,
         )  # fmt: skip
         made.append((workspace_id, key.secret))
     with connection.cursor() as cursor:

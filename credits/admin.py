@@ -13,6 +13,7 @@ from accounts import audit
 from core.admin import ReadOnlyAdmin, ReadOnlyInline
 from core.ids import uuid7
 from credits import ledger
+from credits.ledger import Terms
 from credits.models import Entry, Hold, Lot, Posting, Quote, Wallet
 
 
@@ -65,9 +66,8 @@ class WalletAdmin(ReadOnlyAdmin[Wallet]):
     def _grant(self, request: HttpRequest, wallet: Wallet, data: dict[str, Any]) -> None:
         now, actor = timezone.now(), f"user:{request.user.pk}"
         granted = ledger.grant(
-            workspace_id=wallet.workspace_id, amount=data["amount"], origin=Lot.Origin.GOODWILL,
-            reference=f"admin:{data['token']}", at=now, expires_at=None, sandbox=wallet.sandbox,
-            reason=data["reason"], actor=actor,
+            workspace_id=wallet.workspace_id, amount=data["amount"], terms=Terms(Lot.Origin.GOODWILL),
+            reference=f"admin:{data['token']}", at=now, sandbox=wallet.sandbox, reason=data["reason"], actor=actor,
         )  # fmt: skip
         if granted:
             audit.record(action="credits.granted", actor=actor, at=now, workspace_id=wallet.workspace_id,

@@ -1,27 +1,30 @@
-"""The verbs that move credits: grant, hold, capture, void, expire. Each is idempotent by its reference.
+"""The verbs that move credits: grant, hold, capture, void, refund, adjust, claw back.
 
-The same reference with the same inputs answers as the first time; with others it raises LedgerConflict.
-Amounts are whole credits. Time is passed in. The wallet's row is locked first, always.
+Each happens once for its reference: the same with the same inputs answers as the first time, with others it raises
+LedgerConflict. Amounts are whole credits. Time is passed in. The wallet's row is locked first, always. Every verb is
+one statement that calls a function of `credits/sql`; lots that end are in `credits/expiry.py`.
 """
 
-import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any
 from uuid import UUID
 
+import orjson
 from django.conf import settings
 from django.db import connection, transaction
 
 from core.ids import uuid7
-from credits.errors import InsufficientCredits, LedgerConflict, WalletInDebt
-from credits.models import Entry, Hold, Lot, Posting, Wallet
+from credits.errors import InsufficientCredits, LedgerConflict, SpendLimitReached, WalletInDebt
+from credits.models import Hold, Lot, Wallet
 
 GRACE = timedelta(days=30)
 # More than anybody buys, and far from the end of a bigint.
 MOST_AT_ONCE = 1_000_000_000
 # After its deadline a job is stopped and settled; this is more than that takes.
 _SETTLING = timedelta(hours=1)
+_GRACE = f"{GRACE.days} days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,65 @@ class HoldRef:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """How a hold ended: what the platform kept, and what went back."""
+    """What the platform has kept of a hold so far, and what went back or is still held."""
 
     captured: int
     released: int
     replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was taken out of a wallet, and what of it is owed because it was no longer there."""
+
+    taken: int
+    owed: int
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rollover:
+    """Up to `percent` of a lot, and at most `most`, passes to the next period, at most `times` in a row."""
+
+    percent: int
+    most: int | None = None
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a lot is, beyond its amount: it counts from `effective_at` (or at once) to `expires_at` (or for ever)."""
+
+    origin: str
+    expires_at: datetime | None = None
+    effective_at: datetime | None = None
+    priority: int = 50
+    paid: bool = False
+    applies_to: Sequence[str] = ()
+    rollover: Rollover | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """For whom and what a hold is made: spend limits of the key, the member and the model count it.
+
+    `daily_credits` is the plan's cap for the whole wallet in a UTC day.
+    """
+
+    pipeline: str = ""
+    model: str = ""
+    key_id: UUID | None = None
+    member_id: UUID | None = None
+    daily_credits: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "pipeline": self.pipeline, "model": self.model, "key": self.key_id, "member": self.member_id,
+            "daily_credits": self.daily_credits,
+        }  # fmt: skip
+
+
+NOBODY = Payer()
 
 
 @transaction.atomic
@@ -50,106 +107,116 @@ def open_wallets(*, workspace_id: UUID, welcome: bool, at: datetime) -> None:
     if not welcome:
         return
     if settings.CREDITS_WELCOME_AMOUNT:
+        ends_at = at + timedelta(days=settings.CREDITS_WELCOME_LIFETIME_DAYS)
         grant(
-            workspace_id=workspace_id, amount=settings.CREDITS_WELCOME_AMOUNT, origin=Lot.Origin.WELCOME,
+            workspace_id=workspace_id, amount=settings.CREDITS_WELCOME_AMOUNT, terms=Terms(Lot.Origin.WELCOME, ends_at),
             reference=f"welcome:{workspace_id}", reason="Welcome", at=at,
-            expires_at=at + timedelta(days=settings.CREDITS_WELCOME_LIFETIME_DAYS),
         )  # fmt: skip
     if settings.CREDITS_SANDBOX_AMOUNT:
         grant(
-            workspace_id=workspace_id, amount=settings.CREDITS_SANDBOX_AMOUNT, origin=Lot.Origin.SANDBOX, sandbox=True,
-            reference=f"sandbox:{workspace_id}", reason="Sandbox", at=at, expires_at=None,
+            workspace_id=workspace_id, amount=settings.CREDITS_SANDBOX_AMOUNT, terms=Terms(Lot.Origin.SANDBOX),
+            sandbox=True, reference=f"sandbox:{workspace_id}", reason="Sandbox", at=at,
         )  # fmt: skip
 
 
-@transaction.atomic
 def grant(  # noqa: PLR0913 - the journal keeps each of them
-    *, workspace_id: UUID, amount: int, origin: str, reference: str, at: datetime, expires_at: datetime | None,
-    sandbox: bool = False, paid: bool = False, priority: int = 50, reason: str = "", actor: str = "system",
+    *, workspace_id: UUID, amount: int, terms: Terms, reference: str, at: datetime, sandbox: bool = False,
+    reason: str = "", actor: str = "system",
 ) -> bool:  # fmt: skip
-    """Adds a lot. Returns False when this reference was granted before with the same inputs."""
-    if amount <= 0:
-        raise ValueError("A grant is of at least one credit.")
-    wallet = _locked(workspace_id, sandbox=sandbox)
-    inputs = _digest(wallet.id, amount, origin)
-    known = Posting.objects.filter(reference=f"grant:{reference}").first()
-    if known is not None:
-        if known.inputs_hash != inputs:
-            raise LedgerConflict(f"{reference} was granted before with another wallet, amount or origin.")
-        return False
-    lot = Lot.objects.create(
-        id=uuid7(), wallet=wallet, origin=origin, reference=reference, priority=priority, paid=paid, amount=amount,
-        remaining=amount, effective_at=at, expires_at=expires_at, created_at=at,
-    )  # fmt: skip
-    posting = Posting.objects.create(
-        kind=Posting.Kind.GRANT, reference=f"grant:{reference}", inputs_hash=inputs, actor=actor, reason=reason, at=at,
-        wallet=wallet, amount=amount, balance_after=wallet.balance + amount,
-    )  # fmt: skip
-    Entry.objects.bulk_create(
-        [
-            Entry(posting=posting, account=Entry.Account.ISSUED, amount=-amount),
-            Entry(posting=posting, account=Entry.Account.WALLET, wallet=wallet, lot=lot, amount=amount),
-        ]
-    )
-    wallet.balance += amount
-    wallet.save(update_fields=["balance"])
-    return True
+    """Adds a lot. Debt is repaid from it first. Returns False when this reference was granted before."""
+    _positive(amount)
+    return _add("grant", workspace_id, amount, terms, reference, reason, actor, at, sandbox=sandbox)
 
 
-@transaction.atomic
-def expire(*, lot_id: UUID, at: datetime) -> int:
-    """Books what is left of an expired lot as breakage; gives how many credits that was.
+def adjust(
+    *, workspace_id: UUID, amount: int, reference: str, reason: str, actor: str, at: datetime, sandbox: bool = False
+) -> bool:
+    """An operator's correction, up or down, with a reason. Downwards only what can be used, all or nothing.
 
-    An expired lot cannot be spent even before this; what open holds drew from it stays theirs.
+    Returns False when this reference was booked before; raises InsufficientCredits and changes nothing.
     """
-    wallet = Wallet.objects.select_for_update().get(lots__id=lot_id)
-    lot = Lot.objects.get(id=lot_id)
-    if lot.expires_at is None or lot.expires_at > at or lot.remaining == 0:
-        return 0
-    amount = lot.remaining
-    posting = Posting.objects.create(
-        kind=Posting.Kind.EXPIRE, reference=f"expire:{lot.id}:{amount}", reason="Expired", at=at, wallet=wallet,
-        amount=-amount, balance_after=wallet.balance - amount,
-    )  # fmt: skip
-    Entry.objects.bulk_create(
-        [
-            Entry(posting=posting, account=Entry.Account.WALLET, wallet=wallet, lot=lot, amount=-amount),
-            Entry(posting=posting, account=Entry.Account.BREAKAGE, amount=amount),
-        ]
-    )
-    lot.remaining, lot.closed = 0, True
-    lot.save(update_fields=["remaining", "closed"])
-    wallet.balance -= amount
-    wallet.save(update_fields=["balance"])
-    return amount
+    if amount == 0 or abs(amount) > MOST_AT_ONCE:
+        raise ValueError("A correction is of at least one credit, up or down.")
+    if amount > 0:
+        return _add(
+            "adjust", workspace_id, amount, Terms(Lot.Origin.ADJUSTMENT), reference, reason, actor, at, sandbox=sandbox
+        )
+    return not _take("adjust", workspace_id, -amount, None, reference, reason, actor, at, sandbox=sandbox).replayed
+
+
+def claw_back(
+    *, workspace_id: UUID, amount: int, reference: str, reason: str, at: datetime, lot_reference: str = "",
+    actor: str = "system",
+) -> Taken:  # fmt: skip
+    """Takes back credits whose payment was reversed: from the lot bought, then in spend order, the rest as debt.
+
+    While debt stands no hold is made; whatever is granted or comes back repays it first. `lot_reference` is the
+    reference under which the lot was granted.
+    """
+    _positive(amount)
+    lot_id = None
+    if lot_reference:
+        lot_id = Lot.objects.filter(reference=f"grant:{lot_reference}").values_list("id", flat=True).first()
+        if lot_id is None:
+            raise Lot.DoesNotExist(lot_reference)
+    return _take("claw_back", workspace_id, amount, lot_id, reference, reason, actor, at, sandbox=False)
 
 
 def hold(
-    *, workspace_id: UUID, amount: int, reference: str, at: datetime, pipeline: str = "", sandbox: bool = False
+    *, workspace_id: UUID, amount: int, reference: str, at: datetime, payer: Payer = NOBODY, sandbox: bool = False
 ) -> HoldRef:
-    """Sets aside `amount` credits in spend order, or raises InsufficientCredits and changes nothing."""
-    if amount <= 0:
-        raise ValueError("A hold is of at least one credit.")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT outcome, hold_id, available FROM ledger_hold(%s, %s, %s, %s, %s, %s, %s, %s)",
-            [workspace_id, sandbox, amount, reference, pipeline, uuid7(), at, hold_expiry(at)],
-        )
-        outcome, hold_id, available = cursor.fetchone()
-    raise_refusal(outcome, required=amount, available=available, reference=reference)
+    """Sets aside `amount` credits in spend order, or raises and changes nothing.
+
+    Raises InsufficientCredits, WalletInDebt or SpendLimitReached, all of them 402.
+    """
+    _positive(amount)
+    outcome, hold_id, available, detail = _call(
+        "SELECT outcome, hold_id, available, detail FROM ledger_hold(%s, %s, %s, %s, %s, %s::jsonb, %s, %s)",
+        [workspace_id, sandbox, amount, reference, uuid7(), _json(payer.as_json()), at, hold_expiry(at)],
+    )  # fmt: skip
+    raise_refusal(outcome, required=amount, available=available, reference=reference, detail=detail)
     return HoldRef(hold_id, available, outcome == "replayed")
 
 
-def capture(*, hold_id: UUID, amount: int, at: datetime, reason: str = "") -> Settled:
-    """Keeps `amount` of a hold for the platform and returns the rest to its lots."""
-    if amount == 0:
-        return void(hold_id=hold_id, at=at, reason=reason)
-    return _settle(hold_id, amount, "captured", reason, at)
+def capture(*, hold_id: UUID, amount: int, at: datetime, reason: str = "", part: str = "") -> Settled:
+    """Keeps `amount` of a hold for the platform in all, ends it, and returns the rest to its lots.
+
+    With `part`, which names what was delivered, it keeps `amount` more and the hold stays open for the rest.
+    """
+    if part:
+        _positive(amount)
+        return _settle(hold_id, amount, "held", part, reason, at)
+    return _settle(hold_id, amount, "captured" if amount else "voided", "", reason, at)
 
 
 def void(*, hold_id: UUID, at: datetime, reason: str = "") -> Settled:
-    """Returns the whole hold to its lots."""
-    return _settle(hold_id, 0, "voided", reason, at)
+    """Ends a hold and returns to its lots whatever was not captured in parts before."""
+    return _settle(hold_id, 0, "voided", "", reason, at)
+
+
+def expire_hold(*, hold_id: UUID, at: datetime) -> Settled:
+    """Ends a hold that nobody settled in its time: the same as a void, under its own name."""
+    return _settle(hold_id, 0, "expired", "", "hold_expired", at)
+
+
+def refund(*, hold_id: UUID, amount: int, reference: str, reason: str, at: datetime, actor: str = "system") -> bool:
+    """Gives captured credits back to the lots they came from, or to a lot of 30 days where one has expired.
+
+    Never more than was captured and not yet refunded. Returns False when this reference was refunded before.
+    """
+    _positive(amount)
+    outcome, refundable = _call(
+        "SELECT outcome, refundable FROM ledger_refund(%s, %s, %s, %s, %s, %s, %s::interval)",
+        [hold_id, amount, reference, reason, actor, at, _GRACE],
+    )
+    if outcome == "no_hold":
+        raise Hold.DoesNotExist(str(hold_id))
+    if outcome == "open":
+        raise LedgerConflict("The hold is still open: it is settled before anything of it is refunded.")
+    if outcome == "exceeds":
+        raise LedgerConflict(f"{refundable} credits of this hold can be refunded, not {amount}.")
+    _same_inputs(outcome, reference)
+    return bool(outcome == "refunded")
 
 
 def hold_expiry(at: datetime, *, work_ends_at: datetime | None = None) -> datetime:
@@ -158,35 +225,84 @@ def hold_expiry(at: datetime, *, work_ends_at: datetime | None = None) -> dateti
     return max(usual, work_ends_at + _SETTLING) if work_ends_at else usual
 
 
-def raise_refusal(outcome: str, *, required: int, available: int, reference: str) -> None:
+def raise_refusal(outcome: str, *, required: int, available: int, reference: str, detail: str | None) -> None:
     """Turns an outcome of the stored function into its error; returns when the hold stands."""
     if outcome == "insufficient":
         raise InsufficientCredits(required=required, available=available)
     if outcome == "in_debt":
-        raise WalletInDebt
-    if outcome == "conflict":
-        raise LedgerConflict(f"{reference} holds another amount.")
+        raise WalletInDebt(**orjson.loads(detail or "{}"))
+    if outcome == "limited":
+        raise SpendLimitReached.of(orjson.loads(detail or "{}"), required=required)
     if outcome == "no_wallet":
         raise Wallet.DoesNotExist(reference)
+    _same_inputs(outcome, reference)
 
 
-def _settle(hold_id: UUID, amount: int, state: Literal["captured", "voided"], reason: str, at: datetime) -> Settled:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT outcome, captured, released FROM ledger_settle(%s, %s, %s, %s, %s, %s::interval)",
-            [hold_id, amount, state, reason, at, f"{GRACE.days} days"],
-        )
-        outcome, captured, released = cursor.fetchone()
+def _add(  # noqa: PLR0913 - the journal keeps each of them
+    kind: str, workspace_id: UUID, amount: int, terms: Terms, reference: str, reason: str, actor: str, at: datetime,
+    *, sandbox: bool,
+) -> bool:  # fmt: skip
+    rollover = terms.rollover
+    document = {
+        "origin": terms.origin, "expires_at": terms.expires_at, "effective_at": terms.effective_at,
+        "priority": terms.priority, "paid": terms.paid, "applies_to": list(terms.applies_to), "reason": reason,
+        "actor": actor, "rollover_percent": rollover.percent if rollover else None,
+        "rollover_most": rollover.most if rollover else None, "rollover_times": rollover.times if rollover else 0,
+    }  # fmt: skip
+    outcome, _ = _call(
+        "SELECT outcome, lot_id FROM ledger_grant(%s, %s, %s, %s, %s, %s, %s::jsonb, %s)",
+        [workspace_id, sandbox, kind, reference, uuid7(), amount, _json(document), at],
+    )
+    if outcome == "no_wallet":
+        raise Wallet.DoesNotExist(str(workspace_id))
+    _same_inputs(outcome, reference)
+    return bool(outcome == "granted")
+
+
+def _take(  # noqa: PLR0913 - the journal keeps each of them
+    kind: str, workspace_id: UUID, amount: int, lot_id: UUID | None, reference: str, reason: str, actor: str,
+    at: datetime, *, sandbox: bool,
+) -> Taken:  # fmt: skip
+    outcome, taken, owed = _call(
+        "SELECT outcome, taken, owed FROM ledger_take(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [workspace_id, sandbox, kind, reference, lot_id, amount, reason, actor, at],
+    )
+    if outcome == "no_wallet":
+        raise Wallet.DoesNotExist(str(workspace_id))
+    if outcome == "insufficient":
+        raise InsufficientCredits(required=amount, available=owed)
+    _same_inputs(outcome, reference)
+    return Taken(taken, owed, outcome == "replayed")
+
+
+def _settle(hold_id: UUID, amount: int, state: str, part: str, reason: str, at: datetime) -> Settled:
+    outcome, captured, released = _call(
+        "SELECT outcome, captured, released FROM ledger_settle(%s, %s, %s, %s, %s, %s, %s::interval)",
+        [hold_id, amount, state, part, reason, at, _GRACE],
+    )
     if outcome == "no_hold":
         raise Hold.DoesNotExist(str(hold_id))
     if outcome in {"conflict", "exceeds"}:
-        raise LedgerConflict(f"The hold cannot be {state} for {amount}: it keeps {captured} and returned {released}.")
+        raise LedgerConflict(f"The hold cannot be {state} for {amount}: {captured} of it are kept, {released} are not.")
     return Settled(captured, released, outcome == "replayed")
 
 
-def _locked(workspace_id: UUID, *, sandbox: bool) -> Wallet:
-    return Wallet.objects.select_for_update().get(workspace_id=workspace_id, sandbox=sandbox)
+def _call(sql: str, params: list[Any]) -> tuple[Any, ...]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        row: tuple[Any, ...] = cursor.fetchone()
+    return row
 
 
-def _digest(*parts: object) -> str:
-    return hashlib.sha256("|".join(str(part) for part in parts).encode()).hexdigest()
+def _positive(amount: int) -> None:
+    if not 0 < amount <= MOST_AT_ONCE:
+        raise ValueError(f"An amount is of at least one credit and at most {MOST_AT_ONCE}.")
+
+
+def _same_inputs(outcome: str, reference: str) -> None:
+    if outcome == "conflict":
+        raise LedgerConflict(f"{reference} was booked before with other inputs.")
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()

@@ -16,6 +16,7 @@ from core.errors import DomainError, IdempotencyKeyReused, NotFound, StateConfli
 from core.idempotency import Once
 from core.ids import uuid7
 from credits import ledger, pricing
+from credits.ledger import Payer
 from generation import events, quoting, selectors, state
 from generation.errors import MaxCreditsExceeded, QueueFull
 from generation.quoting import Priced
@@ -93,6 +94,9 @@ def _submit(caller: Principal, order: Order, once: Once, render: Render, at: dat
         "route": once.route, "idempotency_key": once.key, "request_hash": once.fingerprint, "body": body.decode(),
         "lane": job.lane, "weight": caller.entitlements.weight, "max_queued": caller.entitlements.max_queued,
         "job": _job_row(order, priced, job, at), "steps": _step_rows(priced, job),
+        "payer": Payer(
+            pipeline=job.pipeline, model=priced.card.revision.slug, key_id=caller.key_id, member_id=caller.user_id
+        ).as_json(),
     }  # fmt: skip
     answer = _accept(payload, job, body, at)
     if answer.job is not None:
@@ -183,7 +187,7 @@ def _accept(payload: Mapping[str, Any], job: JobView, body: bytes, at: datetime)
             f"{payload['max_queued']} jobs are under way. Wait for one to finish, or cancel one.",
             retry_after_seconds=_RETRY_AFTER_SECONDS, limit=payload["max_queued"],
         )  # fmt: skip
-    ledger.raise_refusal(outcome, required=job.quoted, available=available, reference=f"job:{job.id}")
+    ledger.raise_refusal(outcome, required=job.quoted, available=available, reference=f"job:{job.id}", detail=stored)
     raise AssertionError(outcome)
 
 
@@ -206,7 +210,7 @@ def _step_rows(priced: Priced, job: JobView) -> list[dict[str, Any]]:
             "id": uuid7(), "name": step.name, "kind": step.kind, "depends_on": step.depends_on,
             "optional": step.optional, "revision": revision.id, "placement": gateway.placement(revision),
             "params": step.params, "price": job.quoted * step.units // total_units,
-            "output_index": step.output_index, "cost": step.cost,
+            "output_index": step.output_index, "cost": step.cost, "unit": priced.card.unit, "quantity": step.units,
         }
         for step in priced.plan.steps
     ]  # fmt: skip

@@ -14,6 +14,7 @@ from accounts.current import of_member
 from accounts.models import User
 from core.idempotency import Once
 from credits import ledger
+from credits.ledger import Terms
 from credits.models import Lot
 from generation import dispatch, execution, presenter, submission
 from generation.submission import Order
@@ -47,8 +48,8 @@ def demo(*, at: datetime) -> Iterator[str]:
     user = _person(DEMO_EMAIL, DEMO_PASSWORD, name="Demo", staff=False, at=at)
     caller = of_member(user_id=user.id, email=user.email)
     ledger.grant(
-        workspace_id=caller.workspace_id, amount=_CREDITS, origin=Lot.Origin.WELCOME, reference="seed:demo",
-        reason="Welcome", at=at, expires_at=at + timedelta(days=settings.CREDITS_WELCOME_LIFETIME_DAYS),
+        workspace_id=caller.workspace_id, amount=_CREDITS, reference="seed:demo", reason="Welcome", at=at,
+        terms=Terms(Lot.Origin.WELCOME, at + timedelta(days=settings.CREDITS_WELCOME_LIFETIME_DAYS)),
     )  # fmt: skip
     made = 0
     for number, (prompt, shape, count, seed) in enumerate(reversed(PICTURES)):

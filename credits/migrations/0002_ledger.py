@@ -1,4 +1,4 @@
-"""The ledger's functions, guards and invariants, from their readable sources."""
+"""The ledger's guards, from their readable source. The functions and invariants need the columns of 0003."""
 
 from pathlib import Path
 
@@ -14,10 +14,6 @@ class Migration(migrations.Migration):
 
     operations = [
         sqlfiles.run(
-            _SQL / "ledger.sql",
-            undo="DROP FUNCTION ledger_hold; DROP FUNCTION ledger_settle;",
-        ),
-        sqlfiles.run(
             _SQL / "guards.sql",
             undo="DROP TRIGGER credits_entry_append_only ON credits_entry;"
             "DROP TRIGGER credits_entry_keep ON credits_entry;"
@@ -27,5 +23,4 @@ class Migration(migrations.Migration):
             "DROP TRIGGER credits_entry_balances ON credits_entry;"
             "DROP FUNCTION ledger_refuse_change; DROP FUNCTION ledger_check_posting;",
         ),
-        sqlfiles.run(_SQL / "violations.sql", undo="DROP VIEW credits_violation;"),
     ]

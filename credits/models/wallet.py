@@ -11,7 +11,7 @@ class Wallet(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    workspace = models.ForeignKey("accounts.Workspace", models.PROTECT, related_name="+")
+    workspace = models.ForeignKey("accounts.Workspace", models.PROTECT, db_index=False, related_name="+")
     sandbox = models.BooleanField(default=False)
     balance = models.BigIntegerField(default=0)
     held = models.BigIntegerField(default=0)

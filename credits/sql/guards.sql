@@ -6,16 +6,20 @@ BEGIN
         USING ERRCODE = 'restrict_violation';
 END $$;
 
-CREATE OR REPLACE FUNCTION ledger_check_posting() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION ledger_check_posting() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
-    total numeric;
-    lines integer;
-    posting bigint := CASE WHEN TG_TABLE_NAME = 'credits_entry' THEN (to_jsonb(NEW) ->> 'posting_id')::bigint ELSE NEW.id END;
+    n bigint;
+    p record;
+    e record;
 BEGIN
-    SELECT coalesce(sum(amount), 0), count(*) INTO total, lines FROM credits_entry WHERE posting_id = posting;
-    IF total <> 0 OR lines < 2 THEN
-        RAISE EXCEPTION 'Posting % does not balance: % over % lines.', posting, total, lines
-            USING ERRCODE = 'check_violation';
+    n := CASE WHEN TG_TABLE_NAME = 'credits_entry' THEN (to_jsonb(NEW) ->> 'posting_id')::bigint ELSE NEW.id END;
+    SELECT kind, amount INTO p FROM credits_posting WHERE id = n;
+    SELECT coalesce(sum(amount), 0) AS total, coalesce(sum(amount) FILTER (WHERE wallet_id IS NOT NULL), 0) AS own,
+        count(*) AS lines
+    INTO e FROM credits_entry WHERE posting_id = n;
+    IF e.total <> 0 OR e.own <> p.amount OR (e.lines < 2) <> (p.kind = 'void') THEN
+        RAISE EXCEPTION 'Posting % does not balance: % over % lines, % of the wallet instead of %.',
+            n, e.total, e.lines, e.own, p.amount USING ERRCODE = 'check_violation';
     END IF;
     RETURN NULL;
 END $$;

@@ -25,6 +25,8 @@ class Step(models.Model):
     lane = models.CharField(max_length=10)
     params = models.JSONField()
     price = models.PositiveBigIntegerField()
+    unit = models.CharField(max_length=20, blank=True)
+    quantity = models.DecimalField(max_digits=14, decimal_places=4, default=0, help_text="What is metered, in `unit`.")
     settled = models.PositiveBigIntegerField(default=0)
     output_index = models.PositiveSmallIntegerField(null=True)
     state = models.CharField(max_length=12, choices=[(name, name) for name in state.STEP_ALL])

@@ -15,7 +15,7 @@ BEGIN
 END $$;
 
 -- Accepts a job: replay, cap, hold, rows, first event and stored answer, or nothing at all.
--- outcome: accepted | replayed | key_reused | queue_full | insufficient | in_debt | conflict | no_wallet
+-- outcome: accepted | replayed | key_reused | queue_full, or one of ledger_hold's, whose detail is then the body.
 CREATE OR REPLACE FUNCTION generation_accept(p jsonb, p_at timestamptz, p_hold_expires_at timestamptz)
 RETURNS TABLE (outcome text, status integer, body text, available bigint)
 LANGUAGE plpgsql SET enable_seqscan = off AS $$
@@ -48,9 +48,9 @@ BEGIN
         RETURN;
     END IF;
     SELECT * INTO held FROM ledger_hold(space, (p ->> 'sandbox')::boolean, (j ->> 'quoted')::bigint,
-        'job:' || (j ->> 'id'), j ->> 'pipeline', (j ->> 'hold')::uuid, p_at, p_hold_expires_at);
+        'job:' || (j ->> 'id'), (j ->> 'hold')::uuid, p -> 'payer', p_at, p_hold_expires_at);
     IF held.outcome <> 'held' THEN
-        RETURN QUERY SELECT held.outcome, 0, NULL::text, held.available;
+        RETURN QUERY SELECT held.outcome, 0, held.detail::text, held.available;
         RETURN;
     END IF;
 
@@ -71,10 +71,12 @@ BEGIN
     ON CONFLICT (lane, workspace_id) DO UPDATE SET vfin = greatest(f.vfin, excluded.vfin - total) + total
     RETURNING f.vfin - total INTO base;
     INSERT INTO generation_step (id, job_id, name, kind, position, depends_on, optional, revision_id, placement, lane,
-        params, price, settled, output_index, state, vtag, cost, attempt_no, tries, lost_leases, lease_owner)
+        params, price, unit, quantity, settled, output_index, state, vtag, cost, attempt_no, tries, lost_leases,
+        lease_owner)
     SELECT (s ->> 'id')::uuid, (j ->> 'id')::uuid, s ->> 'name', s ->> 'kind', nth,
         ARRAY(SELECT jsonb_array_elements_text(s -> 'depends_on')), (s ->> 'optional')::boolean, s ->> 'revision',
-        s ->> 'placement', p ->> 'lane', s -> 'params', (s ->> 'price')::bigint, 0, (s ->> 'output_index')::smallint,
+        s ->> 'placement', p ->> 'lane', s -> 'params', (s ->> 'price')::bigint, s ->> 'unit', (s ->> 'quantity')::numeric, 0,
+        (s ->> 'output_index')::smallint,
         CASE WHEN jsonb_array_length(s -> 'depends_on') = 0 THEN 'ready' ELSE 'waiting' END,
         base + sum((s ->> 'cost')::bigint * 1000 / (p ->> 'weight')::integer) OVER (ORDER BY nth),
         (s ->> 'cost')::integer, 0, 0, 0, ''
@@ -138,7 +140,8 @@ DECLARE
     earned bigint;
     fault jsonb;
     ending text;
-    cause text;
+    ending_cause text;
+    kept_for bigint;
     kept record;
 BEGIN
     IF EXISTS (SELECT 1 FROM generation_step
@@ -164,16 +167,32 @@ BEGIN
         WHEN ending = 'aborted' THEN '{"code": "start_deadline", "category": "timeout", "message": "It did not start within the time you allowed.", "retryable": true}'
         ELSE coalesce(fault, '{"code": "timeout", "category": "timeout", "message": "The job took longer than it may.", "retryable": true}')
         END;
-    cause := CASE ending WHEN 'succeeded' THEN 'delivered' WHEN 'partially_succeeded' THEN 'partly_delivered'
-        ELSE fault ->> 'code' END;
-    earned := least(earned, j.quoted);
-    SELECT * INTO kept FROM ledger_settle(j.hold_id, earned, CASE WHEN earned > 0 THEN 'captured' ELSE 'voided' END,
-        cause, p_at, interval '30 days');
-    IF kept.outcome NOT IN ('closed', 'replayed') THEN
+    ending_cause := CASE
+        WHEN ending = 'succeeded' THEN 'delivered'
+        WHEN ending = 'partially_succeeded' THEN 'partly_delivered'
+        WHEN ending = 'canceled' THEN CASE WHEN j.started_at IS NULL THEN 'canceled_before_start'
+            ELSE 'canceled_while_running' END
+        WHEN ending = 'aborted' THEN 'start_deadline'
+        WHEN ending = 'blocked' THEN 'refused_after'
+        WHEN j.stop_cause = 'deadline' THEN 'deadline'
+        WHEN fault ->> 'code' = 'unknown_outcome' THEN 'outcome_unknown'
+        ELSE CASE fault ->> 'category' WHEN 'provider' THEN 'provider_failed' WHEN 'timeout' THEN 'timed_out'
+            WHEN 'capacity' THEN 'no_capacity' WHEN 'input' THEN 'invalid_input' ELSE 'our_fault' END END;
+    kept_for := CASE WHEN (SELECT m.captures FROM refund_matrix() m WHERE m.cause = ending_cause) = 'delivered'
+        THEN least(earned, j.quoted) ELSE 0 END;
+    SELECT * INTO kept FROM ledger_settle(j.hold_id, kept_for, CASE WHEN kept_for > 0 THEN 'captured' ELSE 'voided' END,
+        '', ending_cause, p_at, interval '30 days');
+    IF kept.outcome = 'conflict' AND (SELECT h.state FROM credits_hold h WHERE h.id = j.hold_id) = 'expired' THEN
+        -- Our own sweeper was first: what was made is delivered, and nobody pays for our delay.
+        ending_cause := CASE WHEN kept_for > 0 THEN 'hold_expired' ELSE ending_cause END;
+    ELSIF kept.outcome NOT IN ('closed', 'replayed') THEN
         RAISE EXCEPTION 'Hold % of job % cannot be settled: %', j.hold_id, p_job, kept.outcome;
     END IF;
+    IF kept.captured <> earned THEN
+        UPDATE credits_usagerecord SET credits = 0 WHERE job_id = p_job AND kept.captured = 0;
+    END IF;
     UPDATE generation_job SET state = ending, captured = kept.captured, released = kept.released,
-        charge_reason = cause, completed_at = p_at,
+        charge_reason = ending_cause, completed_at = p_at,
         error = CASE WHEN fault IS NULL THEN NULL
             ELSE jsonb_build_object('provider_code', NULL) || fault || jsonb_build_object('refunded', kept.released) END
     WHERE id = p_job;
@@ -213,6 +232,15 @@ BEGIN
         cost_usd_micros = coalesce((p_attempt_row ->> 'cost_usd_micros')::bigint, 0),
         cost_source = coalesce(p_attempt_row ->> 'cost_source', '')
     WHERE step_id = p_step AND no = p_attempt;
+
+    -- What was used, in the model's own unit. A failed step is there too when the provider billed us for it.
+    INSERT INTO credits_usagerecord (workspace_id, sandbox, at, job_id, step_id, pipeline, model, unit, quantity, credits,
+        cost_usd_micros, cost_source, key_id, member_id)
+    SELECT j.workspace_id, j.sandbox, p_at, j.id, s.id, j.pipeline, split_part(j.model, '@', 1), s.unit,
+        CASE WHEN p_result = 'done' THEN s.quantity ELSE 0 END, CASE WHEN p_result = 'done' THEN p_settled ELSE 0 END,
+        coalesce(c.usd_micros, 0), coalesce(p_attempt_row ->> 'cost_source', ''), j.api_key_id, j.created_by_id
+    FROM (SELECT sum(a.cost_usd_micros) AS usd_micros FROM generation_attempt a WHERE a.step_id = p_step) c
+    WHERE p_result = 'done' OR c.usd_micros > 0;
 
     -- A child runs once all it waits for is done; one that waits for a failure is skipped, and so are its own.
     UPDATE generation_step c SET state = 'ready' WHERE c.job_id = j.id AND c.state = 'waiting' AND NOT EXISTS (

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from credits import ledger, selectors
 from credits.errors import InsufficientCredits, LedgerConflict
+from credits.ledger import Payer, Terms
 from credits.models import Entry, Hold, Lot, Posting, Wallet
 from tests.factories.accounts import make_person
 
@@ -30,11 +31,15 @@ def _every_invariant_holds(request):
         assert selectors.violations() == []
 
 
-def grant(workspace_id, amount, *, days=None, reference=None, **terms: Any):
+def grant(workspace_id, amount, *, days=None, reference=None, sandbox=False, **terms: Any):
     return ledger.grant(
-        workspace_id=workspace_id, amount=amount, origin="goodwill", reference=reference or str(uuid4()), at=NOW,
-        expires_at=NOW + timedelta(days=days) if days else None, **terms,
+        workspace_id=workspace_id, amount=amount, reference=reference or str(uuid4()), at=NOW, sandbox=sandbox,
+        terms=Terms("goodwill", NOW + timedelta(days=days) if days else None, **terms),
     )  # fmt: skip
+
+
+def hold(workspace_id, amount, reference="job:1", *, at=NOW, **payer: Any):
+    return ledger.hold(workspace_id=workspace_id, amount=amount, reference=reference, at=at, payer=Payer(**payer))
 
 
 def available(workspace_id, at=NOW):
@@ -42,7 +47,7 @@ def available(workspace_id, at=NOW):
 
 
 def remaining(reference):
-    return Lot.objects.get(reference=reference).remaining
+    return Lot.objects.get(reference=f"grant:{reference}").remaining
 
 
 class TestGrant:
@@ -74,36 +79,36 @@ class TestGrant:
 class TestHold:
     def test_sets_credits_aside_and_says_what_is_left(self, workspace_id):
         grant(workspace_id, 100)
-        held = ledger.hold(workspace_id=workspace_id, amount=30, reference="job:1", at=NOW)
+        held = hold(workspace_id, 30)
         assert held.available == 70
         assert available(workspace_id) == 70
 
     def test_refuses_more_than_there_is_and_changes_nothing(self, workspace_id):
         grant(workspace_id, 10)
         with pytest.raises(InsufficientCredits) as refused:
-            ledger.hold(workspace_id=workspace_id, amount=11, reference="job:1", at=NOW)
+            hold(workspace_id, 11)
         assert refused.value.extra == {"required": 11, "available": 10, "shortfall": 1}
         assert available(workspace_id) == 10
         assert not Hold.objects.exists()
 
     def test_answers_a_repeated_reference_as_the_first_time(self, workspace_id):
         grant(workspace_id, 100)
-        first = ledger.hold(workspace_id=workspace_id, amount=30, reference="job:1", at=NOW)
-        again = ledger.hold(workspace_id=workspace_id, amount=30, reference="job:1", at=NOW)
+        first = hold(workspace_id, 30)
+        again = hold(workspace_id, 30)
         assert again.id == first.id
         assert again.replayed
         assert available(workspace_id) == 70
 
     def test_refuses_a_repeated_reference_with_another_amount(self, workspace_id):
         grant(workspace_id, 100)
-        ledger.hold(workspace_id=workspace_id, amount=30, reference="job:1", at=NOW)
+        hold(workspace_id, 30)
         with pytest.raises(LedgerConflict):
-            ledger.hold(workspace_id=workspace_id, amount=31, reference="job:1", at=NOW)
+            hold(workspace_id, 31)
 
     def test_never_draws_from_a_lot_that_has_expired_swept_or_not(self, workspace_id):
         grant(workspace_id, 100, days=1)
         with pytest.raises(InsufficientCredits):
-            ledger.hold(workspace_id=workspace_id, amount=1, reference="job:1", at=NOW + timedelta(days=1))
+            hold(workspace_id, 1, at=NOW + timedelta(days=1))
 
     def test_draws_priority_first_then_soonest_to_expire_then_promotional_before_paid(self, workspace_id):
         grant(workspace_id, 10, reference="never")
@@ -113,23 +118,22 @@ class TestHold:
         grant(workspace_id, 10, days=5, reference="soon-paid", paid=True)
         order = []
         for number in range(5):
-            before = {lot.reference: lot.remaining for lot in Lot.objects.all()}
-            ledger.hold(workspace_id=workspace_id, amount=10, reference=f"job:{number}", at=NOW)
+            before = {lot.reference.removeprefix("grant:"): lot.remaining for lot in Lot.objects.all()}
+            hold(workspace_id, 10, f"job:{number}")
             order += [name for name, amount in before.items() if remaining(name) < amount]
         assert order == ["first", "soon", "soon-paid", "late", "never"]
 
     def test_leaves_lots_of_other_pipelines_alone(self, workspace_id):
-        grant(workspace_id, 10, reference="video")
-        Lot.objects.filter(reference="video").update(applies_to=["video"])
+        grant(workspace_id, 10, applies_to=["video"])
         with pytest.raises(InsufficientCredits):
-            ledger.hold(workspace_id=workspace_id, amount=1, reference="job:1", at=NOW, pipeline="image")
-        assert ledger.hold(workspace_id=workspace_id, amount=1, reference="job:2", at=NOW, pipeline="video")
+            hold(workspace_id, 1, pipeline="image")
+        assert hold(workspace_id, 1, "job:2", pipeline="video")
 
 
 class TestCapture:
     def test_keeps_the_whole_hold(self, workspace_id):
         grant(workspace_id, 100)
-        held = ledger.hold(workspace_id=workspace_id, amount=30, reference="job:1", at=NOW)
+        held = hold(workspace_id, 30)
         settled = ledger.capture(hold_id=held.id, amount=30, at=NOW)
         assert (settled.captured, settled.released) == (30, 0)
         assert available(workspace_id) == 70
@@ -137,7 +141,7 @@ class TestCapture:
     def test_gives_the_unused_part_back_to_the_lot_that_lives_longest(self, workspace_id):
         grant(workspace_id, 10, days=30, reference="soon")
         grant(workspace_id, 10, reference="never")
-        held = ledger.hold(workspace_id=workspace_id, amount=15, reference="job:1", at=NOW)
+        held = hold(workspace_id, 15)
 
         ledger.capture(hold_id=held.id, amount=11, at=NOW)
 
@@ -146,14 +150,14 @@ class TestCapture:
 
     def test_happens_once(self, workspace_id):
         grant(workspace_id, 100)
-        held = ledger.hold(workspace_id=workspace_id, amount=30, reference="job:1", at=NOW)
+        held = hold(workspace_id, 30)
         ledger.capture(hold_id=held.id, amount=20, at=NOW)
         assert ledger.capture(hold_id=held.id, amount=20, at=NOW).replayed
         assert available(workspace_id) == 80
 
     def test_refuses_another_amount_the_second_time(self, workspace_id):
         grant(workspace_id, 100)
-        held = ledger.hold(workspace_id=workspace_id, amount=30, reference="job:1", at=NOW)
+        held = hold(workspace_id, 30)
         ledger.capture(hold_id=held.id, amount=20, at=NOW)
         with pytest.raises(LedgerConflict):
             ledger.capture(hold_id=held.id, amount=30, at=NOW)
@@ -162,7 +166,7 @@ class TestCapture:
 
     def test_never_takes_more_than_was_held(self, workspace_id):
         grant(workspace_id, 100)
-        held = ledger.hold(workspace_id=workspace_id, amount=30, reference="job:1", at=NOW)
+        held = hold(workspace_id, 30)
         with pytest.raises(LedgerConflict):
             ledger.capture(hold_id=held.id, amount=31, at=NOW)
         assert Hold.objects.get(id=held.id).state == "held"
@@ -171,13 +175,13 @@ class TestCapture:
 class TestVoid:
     def test_returns_everything(self, workspace_id):
         grant(workspace_id, 100)
-        held = ledger.hold(workspace_id=workspace_id, amount=100, reference="job:1", at=NOW)
+        held = hold(workspace_id, 100)
         assert ledger.void(hold_id=held.id, at=NOW).released == 100
         assert available(workspace_id) == 100
 
     def test_opens_a_lot_of_thirty_days_for_credits_whose_own_has_expired_meanwhile(self, workspace_id):
         grant(workspace_id, 10, days=1, reference="short")
-        held = ledger.hold(workspace_id=workspace_id, amount=10, reference="job:1", at=NOW)
+        held = hold(workspace_id, 10)
         later = NOW + timedelta(days=2)
 
         ledger.void(hold_id=held.id, at=later)
@@ -190,7 +194,7 @@ class TestVoid:
 class TestStatement:
     def test_shows_every_movement_with_the_balance_after_it(self, workspace_id):
         grant(workspace_id, 100)
-        held = ledger.hold(workspace_id=workspace_id, amount=30, reference="job:1", at=NOW)
+        held = hold(workspace_id, 30)
         ledger.capture(hold_id=held.id, amount=20, at=NOW, reason="delivered")
         wallet = selectors.wallet_of(workspace_id=workspace_id, sandbox=False)
         rows = selectors.statement(wallet_id=wallet.id)
@@ -202,7 +206,7 @@ class TestDatabase:
 
     def test_refuses_a_posting_that_does_not_balance(self, workspace_id):
         grant(workspace_id, 10, reference="g")
-        lot = Lot.objects.get(reference="g")
+        lot = Lot.objects.get(reference="grant:g")
         with pytest.raises((IntegrityError, InternalError), match="does not balance"), transaction.atomic():
             posting = Posting.objects.create(
                 kind="adjust", reference="bad", at=NOW, wallet_id=lot.wallet_id, amount=5, balance_after=15
@@ -234,7 +238,7 @@ class TestDatabase:
     @pytest.mark.breaks_invariants
     def test_names_the_row_that_is_wrong(self, workspace_id):
         grant(workspace_id, 10, reference="g")
-        Lot.objects.filter(reference="g").update(remaining=9)
+        Lot.objects.filter(reference="grant:g").update(remaining=9)
         assert {row["invariant"] for row in selectors.violations()} == {
             "balance_equals_lots_and_holds", "lot_remaining_equals_entries_less_draws",
         }  # fmt: skip

@@ -14,6 +14,7 @@ from accounts.current import Principal, of_member
 from accounts.models import User
 from accounts.scopes import SCOPES
 from credits import ledger, selectors
+from credits.ledger import Terms
 
 _numbers = itertools.count()
 PASSWORD = "a-good-passphrase"
@@ -73,8 +74,8 @@ class Person:
         now = timezone.now()
         ledger.grant(
             **{
-                "workspace_id": self.workspace_id, "amount": amount, "origin": "goodwill", "at": now,
-                "reference": f"test:{uuid4()}", "expires_at": None, **terms,
+                "workspace_id": self.workspace_id, "amount": amount, "terms": Terms("goodwill"), "at": now,
+                "reference": f"test:{uuid4()}", **terms,
             }
         )  # fmt: skip
 

@@ -12,6 +12,7 @@ from accounts.scopes import DEFAULT_SCOPES
 from core.errors import FieldsRejected
 from core.ids import to_public
 from credits import ledger
+from credits.ledger import Terms
 from credits.models import Lot
 
 
@@ -46,7 +47,7 @@ class Command(BaseCommand):
         if credits:
             ledger.grant(
                 workspace_id=workspace_id, amount=credits, sandbox=sandbox, reference=f"key:{key.id}", at=now,
-                origin=Lot.Origin.SANDBOX if sandbox else Lot.Origin.GOODWILL, expires_at=None,
+                terms=Terms(Lot.Origin.SANDBOX if sandbox else Lot.Origin.GOODWILL),
                 reason="Granted with an API key", actor="command:create_api_key",
             )  # fmt: skip
         if not options["json"]:

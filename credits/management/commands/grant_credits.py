@@ -7,6 +7,7 @@ from accounts import audit, workspaces
 from accounts.models import User
 from credits import ledger
 from credits.errors import LedgerConflict
+from credits.ledger import Terms
 from credits.models import Lot
 
 
@@ -35,8 +36,9 @@ class Command(BaseCommand):
             return
         try:
             granted = ledger.grant(
-                workspace_id=workspace_id, amount=amount, origin=Lot.Origin.GOODWILL, reference=f"manual:{reference}",
-                at=now, expires_at=None, sandbox=sandbox, reason="Goodwill", actor="command:grant_credits",
+                workspace_id=workspace_id, amount=amount, terms=Terms(Lot.Origin.GOODWILL),
+                reference=f"manual:{reference}", at=now, sandbox=sandbox, reason="Goodwill",
+                actor="command:grant_credits",
             )  # fmt: skip
         except LedgerConflict as exc:
             raise CommandError(exc.detail) from exc

@@ -9,3 +9,5 @@ CREDITS_SANDBOX_AMOUNT = env_int("WILDMIND_SANDBOX_CREDITS", default=10_000, min
 # A hold outlives the slowest pipeline (video, 30 min) or the sweeper would void live work.
 CREDITS_HOLD_TTL_MINUTES = env_int("WILDMIND_HOLD_TTL_MINUTES", default=120, minimum=30)
 CREDITS_QUOTE_TTL_SECONDS = env_int("WILDMIND_QUOTE_TTL_SECONDS", default=900, minimum=30)
+# A plan's last lot waits this long for the renewal that rolls it over before the rest is booked as expired.
+CREDITS_RENEWAL_WAIT_DAYS = env_int("WILDMIND_RENEWAL_WAIT_DAYS", default=7, minimum=0)
