@@ -68,8 +68,9 @@ def balance(*, workspace_id: UUID, sandbox: bool, at: datetime) -> Balance:
 def spendable_lots(*, wallet_id: UUID, at: datetime) -> list[LotView]:
     """Lots in the order in which they will be drawn."""
     lots = (
-        Lot.objects.filter(wallet_id=wallet_id, closed=False, effective_at__lte=at)
+        Lot.objects.filter(wallet_id=wallet_id, closed=False)
         .filter(Q(expires_at=None) | Q(expires_at__gt=at))
+        .filter(Q(effective_at__lte=at) | Q(effective_at__lte=F("created_at")))
         .order_by("priority", F("expires_at").asc(nulls_last=True), "paid", "id")
     )
     return [
@@ -111,7 +112,7 @@ def violations() -> list[Mapping[str, Any]]:
 _BALANCE = """
 SELECT w.id, coalesce(sum(l.remaining), 0)::bigint, w.held, w.debt
 FROM credits_wallet w
-LEFT JOIN credits_lot l ON l.wallet_id = w.id AND NOT l.closed AND l.effective_at <= %s
+LEFT JOIN credits_lot l ON l.wallet_id = w.id AND NOT l.closed AND l.effective_at <= greatest(%s, l.created_at)
     AND (l.expires_at IS NULL OR l.expires_at > %s)
 WHERE w.workspace_id = %s AND w.sandbox = %s
 GROUP BY w.id

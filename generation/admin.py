@@ -1,14 +1,22 @@
+from datetime import timedelta
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminSplitDateTime
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
 from accounts import audit
 from core.admin import ReadOnlyAdmin, ReadOnlyInline
-from generation import submission
-from generation.models import Attempt, Event, Job, Step
+from core.errors import DomainError
+from generation import make_good, submission
+from generation.make_good import Window
+from generation.models import Attempt, Event, Job, MadeGood, Step
 
 _MOST_AT_ONCE = 200
 
@@ -71,3 +79,72 @@ class AttemptAdmin(ReadOnlyAdmin[Attempt]):
     search_fields = ("=id", "=step__job__id", "worker")
     list_select_related = ("step", "revision")
     ordering = ("-started_at",)
+
+
+class MakeGoodForm(forms.Form):
+    """Which failed jobs, and what their people are given."""
+
+    since = forms.SplitDateTimeField(widget=AdminSplitDateTime, label="Jobs that ended from")
+    until = forms.SplitDateTimeField(widget=AdminSplitDateTime, label="until")
+    model = forms.CharField(max_length=80, required=False, help_text="A model's id; all if left empty.")
+    causes = forms.MultipleChoiceField(choices=[(cause, cause) for cause in make_good.CAUSES], initial=make_good.CAUSES)
+    percent = forms.IntegerField(min_value=1, max_value=make_good.MOST_PERCENT, initial=100,
+                                 help_text="Of what each job was quoted.")  # fmt: skip
+    days = forms.IntegerField(min_value=1, max_value=3650, initial=90, help_text="How long the credits live.")
+    incident = forms.CharField(max_length=80, help_text="Its name in the journal, e.g. a ticket.")
+    reason = forms.CharField(max_length=200, help_text="Shown to the people.")
+
+    def window(self) -> Window:
+        data = self.cleaned_data
+        return Window(data["since"], data["until"], data["percent"], data["model"], data["causes"])
+
+
+@admin.register(MadeGood)
+class MadeGoodAdmin(ReadOnlyAdmin[MadeGood]):
+    """Jobs that were made good. A window of failures is previewed, then granted; a job counts once."""
+
+    list_display = ("job", "incident", "credits", "at")
+    search_fields = ("=job__id", "incident")
+    ordering = ("-at",)
+    change_list_template = "admin/generation/madegood/change_list.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        window = path("window/", self.admin_site.admin_view(self.window_view), name="generation_madegood_window")
+        return [window, *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        may = request.user.has_perm("credits.change_wallet")
+        return super().changelist_view(request, {**(extra_context or {}), "may_grant": may})
+
+    def window_view(self, request: HttpRequest) -> HttpResponse:
+        """Shows what would be granted; grants when asked from there."""
+        if not request.user.has_perm("credits.change_wallet"):
+            raise PermissionDenied
+        form = MakeGoodForm(request.POST or None)
+        shares = None
+        if request.method == "POST" and form.is_valid():
+            try:
+                shares = make_good.preview(form.window())
+                if "apply" in request.POST:
+                    self._apply(request, form)
+                    return HttpResponseRedirect(reverse("admin:generation_madegood_changelist"))
+            except DomainError as exc:
+                form.add_error(None, exc.detail)
+        context = {
+            **self.admin_site.each_context(request), "form": form, "opts": self.opts, "shares": shares,
+            "title": "Make good for failed jobs", "jobs": sum(share.jobs for share in shares or ()),
+            "credits": sum(share.credits for share in shares or ()),
+        }  # fmt: skip
+        return render(request, "admin/generation/madegood/window.html", context)
+
+    def _apply(self, request: HttpRequest, form: MakeGoodForm) -> None:
+        data, now, actor = form.cleaned_data, timezone.now(), f"user:{request.user.pk}"
+        made = make_good.make_good(
+            window=form.window(), incident=data["incident"], lifetime=timedelta(days=data["days"]),
+            reason=data["reason"], actor=actor, at=now,
+        )  # fmt: skip
+        credits, jobs = sum(share.credits for share in made), sum(share.jobs for share in made)
+        if made:
+            audit.record(action="credits.made_good", actor=actor, at=now, target=data["incident"],
+                         reason=f"{credits} credits for {jobs} jobs: {data['reason']}")  # fmt: skip
+        messages.success(request, f"Granted {credits} credits to {len(made)} workspaces for {jobs} jobs.")

@@ -34,7 +34,8 @@ BEGIN
 END $$;
 
 -- Takes up to p_amount from lots that have not expired: the lot p_first whatever its date, then in spend order. With
--- p_pipeline only from lots that are in effect and allow it. Less than p_amount is taken only if p_partly.
+-- p_pipeline only from lots that are in effect and allow it; what was granted to count at once does, even for a caller
+-- whose clock is behind. Less than p_amount is taken only if p_partly.
 CREATE OR REPLACE FUNCTION ledger_draw(
     p_wallet uuid, p_amount bigint, p_pipeline text, p_at timestamptz, p_first uuid, p_partly boolean,
     OUT lots uuid[], OUT amounts bigint[], OUT drawn bigint, OUT usable bigint
@@ -60,7 +61,7 @@ BEGIN
         SELECT id, remaining FROM credits_lot
         WHERE wallet_id = p_wallet AND NOT closed AND (expires_at IS NULL OR expires_at > p_at)
             AND (p_pipeline IS NULL
-                OR (effective_at <= p_at AND (applies_to = '{}' OR p_pipeline = ANY (applies_to))))
+                OR (effective_at <= greatest(p_at, created_at) AND (applies_to = '{}' OR p_pipeline = ANY (applies_to))))
             AND id IS DISTINCT FROM p_first
         ORDER BY priority, expires_at NULLS LAST, paid, id
     LOOP

@@ -69,6 +69,11 @@ class Job(models.Model):
             ),
             models.Index(fields=["deadline_at"], condition=Q(state__in=state.LIVE), name="generation_job_due"),
             models.Index(
+                fields=["completed_at"],
+                condition=Q(captured=0, completed_at__isnull=False),
+                name="generation_job_unpaid_ending",
+            ),
+            models.Index(
                 fields=["workspace", "external_id"], condition=~Q(external_id=""), name="generation_job_external"
             ),
         ]

@@ -34,7 +34,7 @@ class Mutant:
 MUTANTS = (
     Mutant("draws from lots that have expired", "ledger_draw", "(expires_at IS NULL OR expires_at > p_at)", "true"),
     Mutant("lets a lot live to the end of its last moment", "ledger_draw", "expires_at > p_at", "expires_at >= p_at"),
-    Mutant("draws from lots that are not in effect yet", "ledger_draw", "effective_at <= p_at", "true"),
+    Mutant("draws from lots that are not in effect yet", "ledger_draw", "<= greatest(p_at, created_at)", "IS NOT NULL"),
     Mutant("draws from lots of other pipelines", "ledger_draw", "p_pipeline = ANY (applies_to)", "true"),
     Mutant("forgets priority", "ledger_draw", "ORDER BY priority, ", "ORDER BY "),
     Mutant("draws what never expires first", "ledger_draw", "expires_at NULLS LAST", "expires_at NULLS FIRST"),
