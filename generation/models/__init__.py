@@ -1,7 +1,7 @@
 from generation.models.attempt import Attempt
 from generation.models.event import Event
-from generation.models.fairness import Flow, Lane
+from generation.models.fairness import Flow, Lane, Load
 from generation.models.job import Job
 from generation.models.step import Step
 
-__all__ = ["Attempt", "Event", "Flow", "Job", "Lane", "Step"]
+__all__ = ["Attempt", "Event", "Flow", "Job", "Lane", "Load", "Step"]

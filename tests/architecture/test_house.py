@@ -140,7 +140,10 @@ class TestDatabase:
     def test_has_no_pending_migration(self):
         call_command("makemigrations", check=True, dry_run=True, verbosity=0)
 
-    @pytest.mark.parametrize("name", ["credits/sql/ledger.sql", "credits/sql/guards.sql", "generation/sql/jobs.sql"])
+    @pytest.mark.parametrize(
+        "name",
+        ["credits/sql/ledger.sql", "credits/sql/guards.sql", "generation/sql/jobs.sql", "generation/sql/load.sql"],
+    )
     def test_runs_the_functions_as_their_files_say(self, name):
         text = (ROOT / name).read_text()
         wanted = re.findall(r"CREATE OR REPLACE FUNCTION (\w+).*?\$\$(.*?)\$\$", text, re.DOTALL)
@@ -153,8 +156,9 @@ class TestDatabase:
     def test_knows_the_same_states_as_the_code(self):
         from generation import state
 
-        text = (ROOT / "generation/sql/jobs.sql").read_text()
-        assert f"({', '.join(repr(name) for name in state.LIVE)})" in text
+        for name in ("load.sql", "violations.sql"):
+            found = re.findall(r"state IN (\([^)]*\))", (ROOT / "generation/sql" / name).read_text())
+            assert set(found) == {f"({', '.join(repr(live) for live in state.LIVE)})"}, name
 
 
 @pytest.mark.django_db
