@@ -1,13 +1,18 @@
+from typing import Any
+
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils import timezone
 from guardian.admin import GuardedModelAdmin
 
-from accounts import workspaces
-from accounts.models import ApiKey, AuditEvent, Entitlement, Membership, User, Workspace
+from accounts import limits, plans, workspaces
+from accounts.models import ApiKey, AuditEvent, Entitlement, Membership, Plan, User, Workspace
 from core.admin import ReadOnlyAdmin, ReadOnlyInline
+from core.errors import FieldsRejected
 
 
 class _LowerCase:
@@ -66,9 +71,71 @@ class UserAdmin(DjangoUserAdmin[User]):
             workspaces.create_personal(user_id=obj.id, name=name, at=timezone.now(), welcome=False)
 
 
+class _PlanForm(forms.ModelForm[Plan]):
+    # No field of the model: its constraint would refuse a second default before the verb has moved it.
+    default = forms.BooleanField(required=False, label="New workspaces begin on it")
+
+    class Meta:
+        model = Plan
+        fields = ("slug", "name", "position", "limits")
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["default"].initial = self.instance.is_default
+
+    def clean_limits(self) -> dict[str, Any]:
+        return _accepted(limits.checked_plan, self.cleaned_data["limits"])
+
+    def clean_default(self) -> bool:
+        wanted: bool = self.cleaned_data["default"]
+        if self.instance.is_default and not wanted:
+            raise ValidationError("Make another plan the default instead.")
+        return wanted
+
+
+@admin.register(Plan)
+class PlanAdmin(admin.ModelAdmin[Plan]):
+    """Plans and their limits. None is deleted: the audit trail names them."""
+
+    form = _PlanForm
+    list_display = ("name", "slug", "position", "is_default", "updated_at")
+    ordering = ("position", "slug")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Plan | None = None) -> tuple[str, ...]:
+        return ("slug",) if obj else ()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Plan | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Plan, form: Any, change: bool) -> None:  # noqa: FBT001
+        terms = plans.Terms(obj.slug, obj.name, obj.limits, obj.position, form.cleaned_data["default"])
+        plans.save(terms=terms, actor=f"user:{request.user.pk}", at=timezone.now())
+
+
+class _EntitlementForm(forms.ModelForm[Entitlement]):
+    class Meta:
+        model = Entitlement
+        fields = ("plan", "overrides")
+
+    def clean_overrides(self) -> dict[str, Any]:
+        return _accepted(limits.checked_overrides, self.cleaned_data["overrides"] or {})
+
+
 class _Entitlement(admin.StackedInline[Entitlement, Workspace]):
     model = Entitlement
+    form = _EntitlementForm
     can_delete = False
+
+
+def _accepted(check: Any, given: Any) -> dict[str, Any]:
+    """Limits that the schema takes, or every fault by name on the form."""
+    if not isinstance(given, dict):
+        raise ValidationError("It must be a JSON object.")
+    try:
+        taken: dict[str, Any] = check(given)
+    except FieldsRejected as exc:
+        raise ValidationError([f"{item['field']}: {item['reason']}" for item in exc.extra["errors"]]) from exc
+    return taken
 
 
 @admin.register(Workspace)
@@ -86,6 +153,21 @@ class WorkspaceAdmin(GuardedModelAdmin):
 
     def has_delete_permission(self, request: object, obj: Workspace | None = None) -> bool:
         return False
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:  # noqa: FBT001
+        """A plan and overrides are changed by their verbs, which leave an audit event."""
+        formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
+        now, actor = timezone.now(), f"user:{request.user.pk}"
+        for row in formset.forms:
+            if row.has_changed():
+                wanted = row.cleaned_data
+                kept = plans.overrides_of(form.instance.pk)
+                plans.assign(workspace_id=form.instance.pk, plan=wanted["plan"].pk, actor=actor, at=now)
+                plans.override(
+                    workspace_id=form.instance.pk, changes=wanted["overrides"], actor=actor, at=now,
+                    forget=kept.keys() - wanted["overrides"].keys(),
+                )  # fmt: skip
+                formset.changed_objects.append((row.instance, row.changed_data))
 
 
 @admin.register(ApiKey)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import orjson
 from django.db import connection, transaction
 
 from accounts import audit
@@ -78,7 +79,7 @@ def authenticate(*, secret: str, at: datetime) -> Principal:
     if row is None:
         raise Unauthenticated("There is no such API key.")
     (key_id, workspace_id, workspace_name, user_id, email, scopes, sandbox, expires_at, revoked_at, used_at,
-     plan, lane, weight, max_running, max_queued) = row  # fmt: skip
+     plan, plan_name, limits) = row  # fmt: skip
     if revoked_at is not None or (expires_at is not None and expires_at <= at):
         raise Unauthenticated("The API key was revoked." if revoked_at else "The API key has expired.")
     if used_at is None or at - used_at > _USED_EVERY:
@@ -86,16 +87,17 @@ def authenticate(*, secret: str, at: datetime) -> Principal:
     return Principal(
         user_id=user_id, email=email or "", workspace_id=workspace_id, workspace_name=workspace_name, role="key",
         sandbox=sandbox, scopes=frozenset(scopes), key_id=key_id,
-        entitlements=Entitlements(plan, lane, weight, max_running, max_queued),
+        entitlements=Entitlements.read(plan=plan, plan_name=plan_name, limits=orjson.loads(limits)),
     )  # fmt: skip
 
 
 _LOOK_UP = """
 SELECT k.id, k.workspace_id, w.name, k.created_by_id, u.email, k.scopes, k.sandbox, k.expires_at, k.revoked_at,
-       k.last_used_at, e.plan, e.lane, e.weight, e.max_running, e.max_queued
+       k.last_used_at, p.slug, p.name, p.limits || e.overrides
 FROM accounts_apikey k
 JOIN accounts_workspace w ON w.id = k.workspace_id
 JOIN accounts_entitlement e ON e.workspace_id = k.workspace_id
+JOIN accounts_plan p ON p.slug = e.plan
 JOIN accounts_user u ON u.id = k.created_by_id AND u.is_active
 WHERE k.secret_hash = %s
 """

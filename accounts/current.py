@@ -56,7 +56,7 @@ def of_member(*, user_id: UUID, email: str, workspace_id: str | None = None) -> 
     """The principal of a signed-in person in the chosen, or else their first, workspace."""
     memberships = (
         Membership.objects.filter(user_id=user_id)
-        .select_related("workspace", "workspace__entitlement")
+        .select_related("workspace", "workspace__entitlement__plan")
         .order_by("created_at", "id")
     )
     member = memberships.filter(workspace_id=workspace_id).first() if workspace_id else None
@@ -73,7 +73,7 @@ def of_member(*, user_id: UUID, email: str, workspace_id: str | None = None) -> 
         sandbox=False,
         scopes=SCOPES_OF_ROLE[member.role],
         key_id=None,
-        entitlements=Entitlements(granted.plan, granted.lane, granted.weight, granted.max_running, granted.max_queued),
+        entitlements=Entitlements.read(plan=granted.plan_id, plan_name=granted.plan.name, limits=granted.limits),
     )
 
 

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from django.db import transaction
 
-from accounts.models import Entitlement, Membership, User, Workspace
+from accounts import plans
+from accounts.models import Entitlement, Membership, Plan, User, Workspace
 
 Provisioner = Callable[..., None]
 _provisioners: list[Provisioner] = []
@@ -24,10 +25,10 @@ def provision_with(provisioner: Provisioner) -> None:
 
 @transaction.atomic
 def create_personal(*, user_id: UUID, name: str, at: datetime, welcome: bool) -> UUID:
-    """A person's own workspace. `welcome` says whether the credits for newcomers are given."""
+    """A person's own workspace, on the default plan. `welcome`: whether the credits for newcomers are given."""
     workspace = Workspace.objects.create(name=name[:120], kind=Workspace.Kind.PERSONAL, created_at=at)
     Membership.objects.create(workspace=workspace, user_id=user_id, role=Membership.Role.OWNER, created_at=at)
-    Entitlement.objects.create(workspace=workspace)
+    Entitlement.objects.create(workspace=workspace, plan=Plan.objects.get(is_default=True))
     for provisioner in _provisioners:
         provisioner(workspace_id=workspace.id, welcome=welcome, at=at)
     return workspace.id
@@ -71,12 +72,14 @@ class Overview:
 
     name: str
     plan_label: str
+    limits: list[str]
     members: list[Member]
 
 
 def overview(*, workspace_id: UUID) -> Overview:
-    """Name, plan and members of a workspace."""
-    workspace = Workspace.objects.select_related("entitlement").get(id=workspace_id)
+    """Name, plan with its limits in words, and members of a workspace."""
+    workspace = Workspace.objects.get(id=workspace_id)
+    granted = plans.for_workspace(workspace_id)
     people = Membership.objects.filter(workspace_id=workspace_id).select_related("user").order_by("created_at", "id")
     members = [Member(person.user.email, person.role, person.user.initials) for person in people]
-    return Overview(workspace.name, workspace.entitlement.plan.capitalize(), members)
+    return Overview(workspace.name, granted.plan_name, granted.sentences(), members)

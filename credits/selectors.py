@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import F, Q
 
 from core.errors import NotFound
+from credits import reconciliation
 from credits.models import Hold, Lot, Posting, Wallet
 
 ORIGIN_LABELS: Mapping[str, str] = {
@@ -100,13 +101,8 @@ def wallet_of(*, workspace_id: UUID, sandbox: bool) -> Wallet:
 
 
 def violations() -> list[Mapping[str, Any]]:
-    """Every row of the ledger that breaks an invariant; empty when all is well."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT invariant, subject, expected, actual FROM credits_violation ORDER BY 1, 2")
-        return [
-            {"invariant": invariant, "subject": subject, "expected": int(expected), "actual": int(actual)}
-            for invariant, subject, expected, actual in cursor.fetchall()
-        ]
+    """Every row of the ledger, and of the apps above it, that breaks an invariant; empty when all is well."""
+    return reconciliation.violations()
 
 
 _BALANCE = """

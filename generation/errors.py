@@ -1,11 +1,37 @@
 from core.errors import DomainError
 
 
-class QueueFull(DomainError):
-    code = "queue_full"
+class LimitReached(DomainError):
+    """A limit of the workspace's plan that is free again by itself: always with `retry_after_seconds`."""
+
     status = 429
-    title = "This workspace has as many jobs under way as its plan allows."
     retryable = True
+
+
+class QueueFull(LimitReached):
+    code = "queue_full"
+    title = "This workspace has as many jobs under way as its plan allows."
+
+
+class ConcurrencyLimit(LimitReached):
+    code = "concurrency_limit"
+    title = "This workspace has as many jobs of this pipeline under way as its plan allows."
+
+
+class DailyLimit(LimitReached):
+    code = "rate_limited"
+    title = "This workspace has made as many jobs today as its plan allows."
+
+
+class PlanForbids(DomainError):
+    """The order is beyond what the plan allows at all: waiting does not help, another plan or order does."""
+
+    code = "policy_denied"
+    status = 403
+    title = "The workspace's plan does not allow this."
+
+    def __init__(self, detail: str, *, rule: str, plan: str, limit: object, asked: object) -> None:
+        super().__init__(detail, rule=rule, plan=plan, limit=limit, asked=asked)
 
 
 class MaxCreditsExceeded(DomainError):

@@ -17,15 +17,14 @@ from core.idempotency import Once
 from core.ids import uuid7
 from credits import ledger, pricing
 from credits.ledger import Payer
-from generation import events, quoting, selectors, state
-from generation.errors import MaxCreditsExceeded, QueueFull
+from generation import events, limits, quoting, selectors, state
+from generation.errors import MaxCreditsExceeded
 from generation.quoting import Priced
 from generation.selectors import JobView, StepView
 from moderation import screening
 from providers import gateway
 
 ROUTE, RETRY_ROUTE = "generations", "generations.retry"
-_RETRY_AFTER_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,10 @@ def submit_job(*, caller: Principal, order: Order, once: Once, render: Render, a
 
 
 def _submit(caller: Principal, order: Order, once: Once, render: Render, at: datetime) -> Accepted:
-    priced = quoting.price(pipeline=order.pipeline, model=order.model, given=order.input)
+    granted = caller.entitlements
+    model = limits.resolve(granted=granted, pipeline=order.pipeline, model=order.model)
+    priced = quoting.price(pipeline=order.pipeline, model=model, given=order.input)
+    limits.check(granted=granted, priced=priced)
     lines = _agreed_lines(caller, order, priced, at)
     quoted = pricing.total(lines)
     if order.max_credits is not None and quoted > order.max_credits:
@@ -92,13 +94,14 @@ def _submit(caller: Principal, order: Order, once: Once, render: Render, at: dat
     payload = {
         "workspace": caller.workspace_id, "sandbox": caller.sandbox, "user": caller.user_id, "key": caller.key_id,
         "route": once.route, "idempotency_key": once.key, "request_hash": once.fingerprint, "body": body.decode(),
-        "lane": job.lane, "weight": caller.entitlements.weight, "max_queued": caller.entitlements.max_queued,
+        "lane": job.lane, "weight": granted.weight, **limits.caps(granted=granted, pipeline=job.pipeline),
         "job": _job_row(order, priced, job, at), "steps": _step_rows(priced, job),
         "payer": Payer(
-            pipeline=job.pipeline, model=priced.card.revision.slug, key_id=caller.key_id, member_id=caller.user_id
+            pipeline=job.pipeline, model=priced.card.revision.slug, key_id=caller.key_id, member_id=caller.user_id,
+            daily_credits=None if caller.sandbox else granted.daily_credits,
         ).as_json(),
     }  # fmt: skip
-    answer = _accept(payload, job, body, at)
+    answer = _accept(caller, payload, job, body, at)
     if answer.job is not None:
         telemetry.JOBS_ACCEPTED.labels(job.pipeline).inc()
         transaction.on_commit(lambda: _announce(job))
@@ -169,7 +172,7 @@ def _job_of(caller: Principal, order: Order, priced: Priced, quoted: int, at: da
     )  # fmt: skip
 
 
-def _accept(payload: Mapping[str, Any], job: JobView, body: bytes, at: datetime) -> Accepted:
+def _accept(caller: Principal, payload: Mapping[str, Any], job: JobView, body: bytes, at: datetime) -> Accepted:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT outcome, status, body, available FROM generation_accept(%s::jsonb, %s, %s)",
@@ -182,11 +185,9 @@ def _accept(payload: Mapping[str, Any], job: JobView, body: bytes, at: datetime)
         return Accepted(stored.encode(), status, replayed=True, job=None)
     if outcome == "key_reused":
         raise IdempotencyKeyReused
-    if outcome == "queue_full":
-        raise QueueFull(
-            f"{payload['max_queued']} jobs are under way. Wait for one to finish, or cancel one.",
-            retry_after_seconds=_RETRY_AFTER_SECONDS, limit=payload["max_queued"],
-        )  # fmt: skip
+    full = limits.refusal(outcome=outcome, granted=caller.entitlements, pipeline=job.pipeline, at=at)
+    if full is not None:
+        raise full
     ledger.raise_refusal(outcome, required=job.quoted, available=available, reference=f"job:{job.id}", detail=stored)
     raise AssertionError(outcome)
 

@@ -22,8 +22,8 @@ from core.idempotency import Once
 from core.ids import from_public, uuid7
 from credits import selectors as credits_of
 from credits.errors import InsufficientCredits
-from generation import cards, composer, presenter, quoting, selectors, submission
-from generation.errors import MaxCreditsExceeded, QueueFull
+from generation import cards, composer, limits, presenter, quoting, selectors, submission
+from generation.errors import LimitReached, MaxCreditsExceeded, PlanForbids
 from generation.selectors import Filters
 from generation.submission import Order
 from moderation.errors import ContentBlocked
@@ -124,7 +124,7 @@ def retry(request: HttpRequest, public_id: str) -> HttpResponse:
             render=presenter.encoded,
             at_most_as_before=True,
         )
-    except (MaxCreditsExceeded, InsufficientCredits, QueueFull, ContentBlocked) as exc:
+    except (MaxCreditsExceeded, InsufficientCredits, LimitReached, PlanForbids, ContentBlocked) as exc:
         return _told(request, exc.detail)
     if not _is_htmx(request):
         return redirect("studio")
@@ -197,9 +197,12 @@ def _quote(caller: Principal, chosen: Card, data: Mapping[str, Any]) -> QuoteVie
     # A price does not wait for the words: an empty prompt is quoted as if it had some.
     try:
         priced = quoting.price(pipeline=PIPELINE, model=chosen.revision.slug, given={**given, "prompt": "…"})
+        limits.check(granted=caller.entitlements, priced=priced)
     except FieldsRejected as exc:
         reasons = [f"{fault['field'].removeprefix('input.')}: {fault['reason']}" for fault in exc.extra["errors"]]
         return QuoteView(0, (), wallet.available, affordable=True, shortfall=0, reasons=reasons)
+    except PlanForbids as exc:
+        return QuoteView(0, (), wallet.available, affordable=True, shortfall=0, reasons=[exc.detail])
     shortfall = max(0, priced.total - wallet.available)
     reasons = [f"You need {shortfall} more credits."] if shortfall else []
     return QuoteView(priced.total, priced.lines, wallet.available, shortfall == 0, shortfall, reasons)

@@ -36,7 +36,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _fresh(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Lanes and catalogue as after a migration, caches empty, Redis flushed."""
+    """Lanes, plans and catalogue as after a migration, caches empty, Redis flushed."""
     if not request.node.get_closest_marker("django_db"):
         yield
         return
@@ -44,6 +44,7 @@ def _fresh(request: pytest.FixtureRequest) -> Iterator[None]:
     from django.core.cache import cache
     from django.utils import timezone
 
+    from accounts import plans
     from core import queueing
     from generation.models import Lane
     from moderation import screening
@@ -52,6 +53,7 @@ def _fresh(request: pytest.FixtureRequest) -> Iterator[None]:
     cache.clear()
     queueing._broken_until = 0.0
     Lane.objects.bulk_create([Lane(name=name) for name in ("enterprise", "pro", "free")], ignore_conflicts=True)
+    plans.sync(at=timezone.now())
     catalog.sync(at=timezone.now())
     catalog.forget()
     screening.forget()

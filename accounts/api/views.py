@@ -1,13 +1,29 @@
 """Who the caller is, over HTTP."""
 
+from typing import Any
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import current
+from accounts.entitlements import Entitlements
 from core.ids import to_public
 from core.openapi import describe
 
+_COUNT_OR_NULL = {"type": ["integer", "null"]}
+_BY_PIPELINE = {"type": "object", "additionalProperties": {"type": "integer"}}
+_LIMITS = {
+    "type": "object",
+    "description": "Null, or a pipeline that is not named, is no limit. Days are those of UTC.",
+    "properties": {
+        "lane": {"type": "string"}, "max_queued": {"type": "integer"}, "max_live_by_pipeline": _BY_PIPELINE,
+        "daily_jobs": _COUNT_OR_NULL, "daily_jobs_by_pipeline": _BY_PIPELINE, "daily_credits": _COUNT_OR_NULL,
+        "max_pixels": _COUNT_OR_NULL, "max_duration_s": _COUNT_OR_NULL, "retention_days": _COUNT_OR_NULL,
+        "models": {"type": ["array", "null"], "items": {"type": "string"}},
+    },
+    "required": ["lane", "max_queued"],
+}  # fmt: skip
 _ME = {
     "type": "object",
     "properties": {
@@ -16,8 +32,7 @@ _ME = {
         "workspace": {"type": "object", "properties": {"id": {"type": "string"}, "name": {"type": "string"}}},
         "role": {"type": "string"}, "sandbox": {"type": "boolean"}, "key": {"type": ["string", "null"]},
         "plan": {"type": "string"}, "scopes": {"type": "array", "items": {"type": "string"}},
-        "limits": {"type": "object", "properties": {
-            "lane": {"type": "string"}, "max_queued": {"type": "integer"}}},
+        "limits": _LIMITS,
     },
     "required": ["object", "user", "workspace", "role", "sandbox", "key", "plan", "scopes", "limits"],
 }  # fmt: skip
@@ -40,6 +55,16 @@ class Me(APIView):
                 "role": caller.role, "sandbox": caller.sandbox,
                 "key": to_public("key", caller.key_id) if caller.key_id else None, "plan": granted.plan,
                 "scopes": sorted(caller.scopes),
-                "limits": {"lane": granted.lane, "max_queued": granted.max_queued},
+                "limits": _limits(granted),
             }
         )  # fmt: skip
+
+
+def _limits(granted: Entitlements) -> dict[str, Any]:
+    return {
+        "lane": granted.lane, "max_queued": granted.max_queued, "max_live_by_pipeline": granted.max_live_by_pipeline,
+        "daily_jobs": granted.daily_jobs, "daily_jobs_by_pipeline": granted.daily_jobs_by_pipeline,
+        "daily_credits": granted.daily_credits, "max_pixels": granted.max_pixels,
+        "max_duration_s": granted.max_duration_seconds, "retention_days": granted.retention_days,
+        "models": None if granted.models is None else sorted(granted.models),
+    }  # fmt: skip

@@ -1,25 +1,23 @@
+from collections.abc import Mapping
+from typing import Any
+
 from django.db import models
 
 
 class Entitlement(models.Model):
-    """What a workspace may use. Written by billing or an operator, read by everybody else."""
+    """What a workspace may use: its plan's limits, with its own `overrides` laid over them.
 
-    class Lane(models.TextChoices):
-        ENTERPRISE = "enterprise"
-        PRO = "pro"
-        FREE = "free"
+    Written through `accounts.plans`, by billing or an operator, and read by everybody else.
+    """
 
     workspace = models.OneToOneField("accounts.Workspace", models.CASCADE, primary_key=True, related_name="entitlement")
-    plan = models.CharField(max_length=40, default="free")
-    lane = models.CharField(max_length=10, choices=Lane.choices, default=Lane.FREE)
-    weight = models.PositiveSmallIntegerField(default=1, help_text="Share inside the lane; 2 gets twice as much as 1.")
-    max_running = models.PositiveSmallIntegerField(default=4)
-    max_queued = models.PositiveSmallIntegerField(default=100, help_text="Jobs that may wait or run at once.")
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(condition=models.Q(weight__gte=1), name="accounts_entitlement_weight_positive")
-        ]
+    plan = models.ForeignKey("accounts.Plan", models.PROTECT, db_column="plan", related_name="+")
+    overrides = models.JSONField(default=dict, blank=True)
 
     def __str__(self) -> str:
-        return f"{self.plan} ({self.lane})"
+        return self.plan_id
+
+    @property
+    def limits(self) -> Mapping[str, Any]:
+        """The limits that hold: `p.limits || e.overrides` in SQL."""
+        return {**self.plan.limits, **self.overrides}

@@ -20,10 +20,11 @@ from core.idempotency import Once
 from core.ids import from_public, to_public
 from core.openapi import CURSOR, KEY, LIMIT, describe, listing
 from credits import pricing
-from generation import presenter, quoting, selectors, state, submission
+from generation import limits, presenter, quoting, selectors, state, submission
 from generation.api import bodies, schemas
 from generation.selectors import Filters
 from generation.submission import Accepted, Order
+from providers import catalog
 
 _FILTERS = tuple(
     OpenApiParameter(name, str)
@@ -43,7 +44,10 @@ class Quotes(APIView):
     def post(self, request: Request) -> Response:
         data = _checked(request, bodies.QUOTE)
         caller = current.principal(request)
-        priced = quoting.price(pipeline=data["pipeline"], model=data.get("model", "auto"), given=data["input"])
+        model = limits.resolve(
+            granted=caller.entitlements, pipeline=data["pipeline"], model=data.get("model", catalog.AUTO)
+        )
+        priced = quoting.price(pipeline=data["pipeline"], model=model, given=data["input"])
         offer = pricing.offer(
             workspace_id=caller.workspace_id, request_hash=priced.request_hash, lines=priced.lines, at=timezone.now()
         )

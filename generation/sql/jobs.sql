@@ -15,7 +15,8 @@ BEGIN
 END $$;
 
 -- Accepts a job: replay, cap, hold, rows, first event and stored answer, or nothing at all.
--- outcome: accepted | replayed | key_reused | queue_full, or one of ledger_hold's, whose detail is then the body.
+-- outcome: accepted | replayed | key_reused | queue_full | concurrency_limit | daily_jobs | daily_jobs_by_pipeline, or
+--     one of ledger_hold's, whose detail is then the body.
 CREATE OR REPLACE FUNCTION generation_accept(p jsonb, p_at timestamptz, p_hold_expires_at timestamptz)
 RETURNS TABLE (outcome text, status integer, body text, available bigint)
 LANGUAGE plpgsql SET enable_seqscan = off AS $$
@@ -25,6 +26,9 @@ DECLARE
     space uuid := (p ->> 'workspace')::uuid;
     seen core_idempotencyrecord%ROWTYPE;
     held record;
+    load record;
+    refused text;
+    today date := (p_at AT TIME ZONE 'UTC')::date;
     base bigint;
     total bigint;
 BEGIN
@@ -41,10 +45,19 @@ BEGIN
             RETURN;
         END IF;
     END IF;
-    IF (SELECT count(*) FROM generation_job q
-        WHERE q.workspace_id = space AND q.state IN ('queued', 'running', 'canceling', 'reconciling'))
-        >= (p ->> 'max_queued')::integer THEN
-        RETURN QUERY SELECT 'queue_full'::text, 0, NULL::text, 0::bigint;
+    -- A limit that is null refuses nothing. A clock that is behind never makes an earlier day begin again.
+    SELECT coalesce(sum(l.live), 0) AS live,
+        coalesce(sum(l.live) FILTER (WHERE l.pipeline = j ->> 'pipeline'), 0) AS alike,
+        coalesce(sum(l.accepted_today) FILTER (WHERE l.day >= today), 0) AS made,
+        coalesce(sum(l.accepted_today) FILTER (WHERE l.day >= today AND l.pipeline = j ->> 'pipeline'), 0) AS made_alike
+    INTO load FROM generation_load l WHERE l.workspace_id = space AND l.sandbox = (p ->> 'sandbox')::boolean;
+    refused := CASE
+        WHEN load.live >= (p ->> 'max_queued')::integer THEN 'queue_full'
+        WHEN load.alike >= (p ->> 'max_live')::integer THEN 'concurrency_limit'
+        WHEN load.made >= (p ->> 'daily_jobs')::integer THEN 'daily_jobs'
+        WHEN load.made_alike >= (p ->> 'daily_jobs_by_pipeline')::integer THEN 'daily_jobs_by_pipeline' END;
+    IF refused IS NOT NULL THEN
+        RETURN QUERY SELECT refused, 0, NULL::text, 0::bigint;
         RETURN;
     END IF;
     SELECT * INTO held FROM ledger_hold(space, (p ->> 'sandbox')::boolean, (j ->> 'quoted')::bigint,
@@ -62,6 +75,10 @@ BEGIN
         (j ->> 'asked')::smallint, p ->> 'lane', 'queued', '', 1, (j ->> 'hold')::uuid, (j ->> 'quoted')::bigint, 0, 0,
         '', '[]', NULL, (j ->> 'start_deadline_at')::timestamptz, (j ->> 'deadline_at')::timestamptz,
         j ->> 'external_id', j -> 'metadata', j ->> 'visibility', (j ->> 'parent')::uuid, p_at);
+    INSERT INTO generation_load AS l (workspace_id, sandbox, pipeline, live, day, accepted_today)
+    VALUES (space, (p ->> 'sandbox')::boolean, j ->> 'pipeline', 1, today, 1)
+    ON CONFLICT (workspace_id, sandbox, pipeline) DO UPDATE SET live = l.live + 1, day = greatest(l.day, today),
+        accepted_today = CASE WHEN l.day >= today THEN l.accepted_today + 1 ELSE 1 END;
 
     -- Self-clocked fair queueing: a workspace that returns starts at the lane's present, never in its past.
     SELECT sum((s ->> 'cost')::bigint * 1000 / (p ->> 'weight')::integer) INTO total
@@ -196,6 +213,9 @@ BEGIN
         error = CASE WHEN fault IS NULL THEN NULL
             ELSE jsonb_build_object('provider_code', NULL) || fault || jsonb_build_object('refunded', kept.released) END
     WHERE id = p_job;
+    -- An end is never refused for the sake of a count.
+    UPDATE generation_load SET live = greatest(live - 1, 0)
+    WHERE workspace_id = j.workspace_id AND sandbox = j.sandbox AND pipeline = j.pipeline;
     PERFORM generation_emit(p_job, 'done', jsonb_build_object('status', ending), p_at);
     RETURN ending;
 END $$;

@@ -57,12 +57,12 @@ class TestCreate:
         }  # fmt: skip
 
     def test_stops_at_the_plans_number_of_jobs(self, person):
-        from accounts.models import Entitlement
-
-        Entitlement.objects.filter(workspace_id=person.workspace_id).update(max_queued=2)
+        person.limit(max_queued=2)
         api = person.api()
-        statuses = [api.post("/generations", BODY).status_code for _ in range(3)]
-        assert statuses == [201, 201, 429]
+        answers = [api.post("/generations", BODY) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [201, 201, 429]
+        assert (answers[2].json()["code"], answers[2].json()["limit"]) == ("queue_full", 2)
+        assert int(answers[2]["Retry-After"]) == answers[2].json()["retry_after_s"] == 5
 
 
 class TestIdempotency:

@@ -148,6 +148,7 @@ class TestDatabase:
             "credits/sql/guards.sql",
             "credits/sql/refund_matrix.sql",
             "generation/sql/jobs.sql",
+            "generation/sql/load.sql",
         ],
     )
     def test_runs_the_functions_as_their_files_say(self, name):
@@ -162,8 +163,9 @@ class TestDatabase:
     def test_knows_the_same_states_as_the_code(self):
         from generation import state
 
-        text = (ROOT / "generation/sql/jobs.sql").read_text()
-        assert f"({', '.join(repr(name) for name in state.LIVE)})" in text
+        for name in ("load.sql", "violations.sql"):
+            found = re.findall(r"state IN (\([^)]*\))", (ROOT / "generation/sql" / name).read_text())
+            assert set(found) == {f"({', '.join(repr(live) for live in state.LIVE)})"}, name
 
 
 @pytest.mark.django_db

@@ -156,3 +156,13 @@ class TestApi:
         assert person.held() == 10
         work_off()
         assert quotas.limits(workspace_id=person.workspace_id, at=datetime.now(UTC))[0].used == 10
+
+    def test_keeps_the_plans_daily_credits_in_the_live_wallet_alone(self):
+        person = make_person(credits=100)
+        person.grant(100, sandbox=True)
+        person.limit(daily_credits=7)
+        body = {"pipeline": "image", "input": {"prompt": "a fox", "width": 64, "height": 64}}
+        answers = [person.api().post("/generations", body) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [201, 402]
+        assert (answers[1].json()["code"], answers[1].json()["scope"]) == ("spend_limit_reached", "plan")
+        assert {person.api(sandbox=True).post("/generations", body).status_code for _ in range(3)} == {201}

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from django.test import Client
 from django.utils import timezone
 
-from accounts import api_keys, workspaces
+from accounts import api_keys, plans, workspaces
 from accounts.current import Principal, of_member
 from accounts.models import User
 from accounts.scopes import SCOPES
@@ -69,6 +69,10 @@ class Person:
 
     def held(self, *, sandbox: bool = False) -> int:
         return selectors.balance(workspace_id=self.workspace_id, sandbox=sandbox, at=timezone.now()).held
+
+    def limit(self, **changes: Any) -> None:
+        """Lays limits over those of the person's plan."""
+        plans.override(workspace_id=self.workspace_id, changes=changes, actor="test", at=timezone.now())
 
     def grant(self, amount: int, **terms: Any) -> None:
         now = timezone.now()

@@ -189,6 +189,15 @@ class TestStudio:
         assert not Job.objects.exists()
 
 
+class TestWorkspace:
+    def test_shows_the_plan_and_its_limits_in_words(self, person):
+        person.limit(max_live_by_pipeline={"image": 3}, daily_jobs=1000)
+        page = person.browser().get("/settings").content.decode()
+        for words in ("Free", "Up to 100 jobs under way at once", "Up to 3 image jobs under way at once",
+                      "Up to 1,000 jobs a day", "Pictures of up to 4,194,304 pixels"):  # fmt: skip
+            assert words in page
+
+
 class TestGallery:
     def test_shows_what_was_made_newest_first(self, person):
         submit(person, prompt="first")

@@ -6,19 +6,22 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from accounts import plans
 from providers import catalog
 from wildmind import seed
 from wildmind.settings.env import env_str
 
 
 class Command(BaseCommand):
-    help = "Migrates the database, syncs the catalogue and seeds it (WILDMIND_SEED=demo or minimal). Idempotent."
+    help = "Migrates, adds absent plans, syncs the catalogue and seeds (WILDMIND_SEED=demo or minimal). Idempotent."
 
     def handle(self, **options: Any) -> None:
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             self.stdout.write("migrating the database")
             call_command("migrate", verbosity=0, interactive=False)
+        for plan in plans.sync(at=timezone.now()):
+            self.stdout.write(f"plans: add {plan}")
         for change in catalog.sync(at=timezone.now()):
             self.stdout.write(f"catalogue: {change}")
         if env_str("WILDMIND_SEED", default="demo") == "demo":
