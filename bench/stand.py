@@ -146,6 +146,10 @@ class Stand:
         self._spawn(broker.command(folder=self.room / "valkey", log=self.folder.log("valkey"), environ=os.environ))
         self.wait(broker.answers, "Valkey answers")
         self.environ["REDIS_URL"] = broker.url
+        self.start_postgres()
+
+    def start_postgres(self) -> None:
+        """Starts PostgreSQL, for the first time or after a crash."""
         cluster = postgres.open_cluster(self.room, ephemeral=False, environ=os.environ)
         sockets = self.room / "s"
         give(sockets, cluster.account)
