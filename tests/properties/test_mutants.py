@@ -65,6 +65,8 @@ MUTANTS = (
     Mutant("rolls over for ever", "ledger_retire", "AND l.generation < l.rollover_times", ""),
     Mutant("rolls over without the cap", "ledger_retire", "coalesce(l.rollover_most, l.remaining)", "l.remaining"),
 )  # fmt: skip
+# The first of them that has a long example early, which most mutants do not survive.
+SEEDS = (8, 4, 2, 11, 12, 1, 3, 5, 6, 7, 9, 10)
 
 
 def source_of(function: str) -> str:
@@ -87,5 +89,9 @@ class TestMachine:
         class Machine(LedgerMachine):
             pass
 
-        with pytest.raises((AssertionError, pytest.fail.Exception, DatabaseError, LedgerConflict, HypothesisException)):
-            run(Machine, examples=600, steps=50, seed=7, phases=[Phase.generate])
+        for seed in SEEDS:
+            try:
+                run(Machine, examples=25, steps=50, seed=seed, phases=[Phase.generate])
+            except (AssertionError, pytest.fail.Exception, DatabaseError, LedgerConflict, HypothesisException):
+                return
+        pytest.fail("nothing noticed it")
