@@ -140,7 +140,10 @@ class TestDatabase:
     def test_has_no_pending_migration(self):
         call_command("makemigrations", check=True, dry_run=True, verbosity=0)
 
-    @pytest.mark.parametrize("name", ["credits/sql/ledger.sql", "credits/sql/guards.sql", "generation/sql/jobs.sql"])
+    @pytest.mark.parametrize(
+        "name",
+        ["credits/sql/ledger.sql", "credits/sql/guards.sql", "credits/sql/prices.sql", "generation/sql/jobs.sql"],
+    )
     def test_runs_the_functions_as_their_files_say(self, name):
         text = (ROOT / name).read_text()
         wanted = re.findall(r"CREATE OR REPLACE FUNCTION (\w+).*?\$\$(.*?)\$\$", text, re.DOTALL)

@@ -6,7 +6,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from providers import catalog
+from generation import offers
 from wildmind import seed
 from wildmind.settings.env import env_str
 
@@ -19,8 +19,11 @@ class Command(BaseCommand):
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             self.stdout.write("migrating the database")
             call_command("migrate", verbosity=0, interactive=False)
-        for change in catalog.sync(at=timezone.now()):
+        done = offers.sync(at=timezone.now())
+        for change in done.changes:
             self.stdout.write(f"catalogue: {change}")
+        for refusal in done.refusals:
+            self.stderr.write(f"catalogue: {refusal}")
         if env_str("WILDMIND_SEED", default="demo") == "demo":
             for line in seed.demo(at=timezone.now()):
                 self.stdout.write(line)

@@ -9,3 +9,5 @@ CREDITS_SANDBOX_AMOUNT = env_int("WILDMIND_SANDBOX_CREDITS", default=10_000, min
 # A hold outlives the slowest pipeline (video, 30 min) or the sweeper would void live work.
 CREDITS_HOLD_TTL_MINUTES = env_int("WILDMIND_HOLD_TTL_MINUTES", default=120, minimum=30)
 CREDITS_QUOTE_TTL_SECONDS = env_int("WILDMIND_QUOTE_TTL_SECONDS", default=900, minimum=30)
+# What a credit is worth to the operator, in millionths of a dollar: margins are reckoned by it.
+CREDITS_USD_MICROS = env_int("WILDMIND_CREDIT_USD_MICROS", default=10_000, minimum=1)
