@@ -1,3 +1,5 @@
+"""Wallets, lots, holds and the journal, read-only; credits and limits move through verbs."""
+
 from datetime import timedelta
 from typing import Any, cast
 
