@@ -14,7 +14,7 @@ from core.admin import ReadOnlyAdmin, ReadOnlyInline
 from core.ids import uuid7
 from credits import ledger
 from credits.ledger import Terms
-from credits.models import Entry, Hold, Lot, Posting, Quote, Wallet
+from credits.models import Entry, Hold, Lot, Notice, Posting, Quote, Wallet
 
 
 class GrantForm(forms.Form):
@@ -109,3 +109,13 @@ class QuoteAdmin(ReadOnlyAdmin[Quote]):
     list_display = ("id", "workspace", "total", "created_at", "expires_at")
     search_fields = ("=id", "=workspace__id")
     list_select_related = ("workspace",)
+
+
+@admin.register(Notice)
+class NoticeAdmin(ReadOnlyAdmin[Notice]):
+    """`sending` that stays so is a mail of a process that died: it may have gone out, and is not sent again."""
+
+    list_display = ("raised_at", "kind", "wallet", "amount", "state", "tries", "next_try_at", "sent_at")
+    list_filter = ("state", "kind")
+    search_fields = ("=wallet__workspace__id",)
+    list_select_related = ("wallet",)
