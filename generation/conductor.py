@@ -16,7 +16,13 @@ from django.utils import timezone
 
 from core import queueing
 from core.queueing import TaskRef
-from credits.queues import EXPIRE_LOTS, FORGET_QUOTES
+from credits.queues import (
+    EXPIRE_HOLDS,
+    EXPIRE_LOTS,
+    FORGET_QUOTES,
+    RAISE_NOTICES,
+    RENEW_ALLOWANCES,
+)
 from generation import recovery
 from generation.dispatch import Dispatcher
 from generation.events import NUDGE
@@ -31,6 +37,9 @@ SCHEDULE: tuple[tuple[TaskRef, float], ...] = (
     (EXPIRE_IDEMPOTENCY, 3600.0),
     (EXPIRE_LOTS, 3600.0),
     (FORGET_QUOTES, 3600.0),
+    (EXPIRE_HOLDS, 60.0),
+    (RENEW_ALLOWANCES, 60.0),
+    (RAISE_NOTICES, 300.0),
 )
 
 

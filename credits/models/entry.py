@@ -39,7 +39,12 @@ class Posting(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["reference"], name="credits_posting_once")]
-        indexes = [models.Index(fields=["wallet", "-id"], name="credits_posting_statement")]
+        indexes = [
+            models.Index(fields=["wallet", "-id"], name="credits_posting_statement"),
+            models.Index(
+                fields=["wallet", "-id"], condition=~Q(kind__in=["capture", "void"]), name="credits_posting_rare"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.reference}"
