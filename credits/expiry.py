@@ -32,7 +32,7 @@ def retire(*, lot_id: UUID, at: datetime, rolls_until: datetime | None = None) -
 
 
 def expire_due(*, at: datetime, dry_run: bool = False) -> tuple[int, int]:
-    """Books expired lots that still hold something as breakage; gives how many lots and how many credits."""
+    """Books expired lots that still hold something as breakage, hundreds at a time; gives how many lots and credits."""
     waits = at - timedelta(days=settings.CREDITS_RENEWAL_WAIT_DAYS)
     due = (
         Lot.objects.filter(closed=False, remaining__gt=0, expires_at__lte=at)
@@ -40,7 +40,7 @@ def expire_due(*, at: datetime, dry_run: bool = False) -> tuple[int, int]:
         .order_by("expires_at", "id")
     )
     lots = credits = 0
-    for lot in due[:_BATCH]:
+    for lot in due if dry_run else due[:_BATCH]:
         credits += lot.remaining if dry_run else retire(lot_id=lot.id, at=at)[1]
         lots += 1
     return lots, credits

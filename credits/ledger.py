@@ -13,7 +13,8 @@ from uuid import UUID
 
 import orjson
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
+from psycopg.errors import UniqueViolation
 
 from core.ids import uuid7
 from credits.errors import InsufficientCredits, LedgerConflict, SpendLimitReached, WalletInDebt
@@ -156,7 +157,8 @@ def claw_back(
     _positive(amount)
     lot_id = None
     if lot_reference:
-        lot_id = Lot.objects.filter(reference=f"grant:{lot_reference}").values_list("id", flat=True).first()
+        own = Lot.objects.filter(wallet__workspace_id=workspace_id, wallet__sandbox=False)
+        lot_id = own.filter(reference=f"grant:{lot_reference}").values_list("id", flat=True).first()
         if lot_id is None:
             raise Lot.DoesNotExist(lot_reference)
     return _take("claw_back", workspace_id, amount, lot_id, reference, reason, actor, at, sandbox=False)
@@ -289,7 +291,13 @@ def _settle(hold_id: UUID, amount: int, state: str, part: str, reason: str, at: 
 
 def _call(sql: str, params: list[Any]) -> tuple[Any, ...]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, params)
+        try:
+            cursor.execute(sql, params)
+        except IntegrityError as exc:
+            if isinstance(exc.__cause__, UniqueViolation):
+                # Two wallets at once: each locked its own, and both used the reference.
+                raise LedgerConflict from exc
+            raise
         row: tuple[Any, ...] = cursor.fetchone()
     return row
 

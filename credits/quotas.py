@@ -7,8 +7,9 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from accounts import api_keys, workspaces
 from core.errors import FieldsRejected
-from core.ids import uuid7
+from core.ids import from_public, uuid7
 from credits.models import SpendLimit, Wallet
 
 Scope = Literal["wallet", "key", "member", "model"]
@@ -35,12 +36,11 @@ def set_limit(
 ) -> None:  # fmt: skip
     """Sets, changes or (with None) removes a limit. A new one counts what its period has already used.
 
-    `subject` is the key's or member's id, the model's name, or empty for the whole wallet.
+    `subject` is the id of a key or member, public or not, of a model without its pin, or empty for the whole wallet.
     """
     if amount is not None and not 0 <= amount <= MOST:
         raise FieldsRejected([{"field": "amount", "reason": f"must be 0 to {MOST}"}])
-    if bool(subject) != (scope != "wallet"):
-        raise FieldsRejected([{"field": "subject", "reason": "names a key, member or model, and no wallet"}])
+    subject = known_subject(workspace_id=workspace_id, scope=scope, subject=subject)
     wallet = Wallet.objects.select_for_update().get(workspace_id=workspace_id, sandbox=sandbox)
     known = SpendLimit.objects.filter(wallet=wallet, scope=scope, subject=subject, period=period)
     if amount is None:
@@ -52,6 +52,26 @@ def set_limit(
         _count_past(limit, at)
     wallet.limited = SpendLimit.objects.filter(wallet=wallet).exists()
     wallet.save(update_fields=["limited"])
+
+
+def known_subject(*, workspace_id: UUID, scope: Scope, subject: str) -> str:
+    """The id as holds name it. A limit of what does not exist is refused: it would look like one and hold nobody."""
+    if bool(subject) != (scope != "wallet"):
+        raise FieldsRejected([{"field": "subject", "reason": "names a key, member or model, and no wallet"}])
+    if scope == "model" and ("@" in subject or len(subject) > 80):
+        raise FieldsRejected([{"field": "subject", "reason": "is a model's id without its pin"}])
+    if scope not in {"key", "member"}:
+        return subject
+    found = from_public("key" if scope == "key" else "usr", subject)
+    if found is None:
+        try:
+            found = UUID(subject)
+        except ValueError:
+            raise FieldsRejected([{"field": "subject", "reason": f"is not the id of a {scope}"}]) from None
+    names = api_keys.names if scope == "key" else workspaces.member_names
+    if found not in names(workspace_id=workspace_id):
+        raise FieldsRejected([{"field": "subject", "reason": f"is no {scope} of this workspace"}])
+    return str(found)
 
 
 def limits(*, workspace_id: UUID, at: datetime, sandbox: bool = False) -> list[Limit]:

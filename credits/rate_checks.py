@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from itertools import chain, islice, product
 
 from django.conf import settings
@@ -81,7 +81,9 @@ def check_change(terms: Terms, span: Span, before: Price | None) -> None:
 
 def check_cost(terms: Terms, span: Span) -> None:
     """Refuses to sell below what the provider takes, at the operator's value of a credit."""
-    worth = span.least * settings.CREDITS_USD_MICROS
+    # A step is sold in whole credits: one unit is the least that rounding can take.
+    sold = max(Decimal(terms.minimum), min(span.least, span.least.quantize(Decimal(1), ROUND_HALF_UP)))
+    worth = sold * settings.CREDITS_USD_MICROS
     if worth < terms.cost_usd_micros:
         raise RateRefused(
             f"{terms.model}: a {terms.unit} brings {plain(worth)} micro-dollars and costs "
@@ -110,8 +112,8 @@ def plain(number: Decimal) -> str:
 
 
 def _check_words(terms: Terms) -> None:
-    if not terms.model:
-        raise RateRefused("A price names its model.")
+    if not terms.model or "\0" in terms.model + terms.note + terms.expression:
+        raise RateRefused("A price names its model, and its texts hold no NUL.")
     if len(terms.model) > 80:
         raise RateRefused("A model's id has at most 80 characters.")
     if terms.unit not in Price.Unit.values:

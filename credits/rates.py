@@ -31,6 +31,8 @@ _FRESH_SECONDS = 2.0
 # Requests began a little before they ask: the copy reaches back this far.
 _BACK = timedelta(hours=1)
 _ONE = Decimal(1)
+# Any number, as long as nobody else takes it as an advisory lock.
+_PUBLISHERS = 0x77_6D_70_72
 CATALOGUE, OPERATOR = Price.Source.CATALOGUE.value, Price.Source.OPERATOR.value
 
 
@@ -190,7 +192,7 @@ def _considered(
     start = terms.effective_from or at
     with connection.cursor() as cursor:
         # One publisher at a time: each compares with the card that it adds to. Readers are not held up.
-        cursor.execute("LOCK TABLE credits_price IN SHARE ROW EXCLUSIVE MODE")
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_PUBLISHERS])
     latest = Price.objects.filter(model=terms.model, effective_from__lte=start).order_by("-effective_from", "-id")
     before = latest.first()
     same_time = before if before is not None and before.effective_from == start else None

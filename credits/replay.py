@@ -45,18 +45,23 @@ class Replay:
                 self._differs(f"posting:{posting.id} balance_after", self.balance, posting.balance_after)
             yield Line(posting.at, posting.kind, posting.reference, posting.amount, self.balance)
         self._take_open_holds()
+        self._compare(wallet)
+
+    def _compare(self, wallet: Wallet) -> None:
         for name in ("balance", "debt", "held"):
             if getattr(wallet, name) != getattr(self, name):
                 self._differs(f"wallet:{self.wallet_id} {name}", getattr(self, name), getattr(wallet, name))
-        for lot_id, remaining in Lot.objects.filter(wallet_id=self.wallet_id).values_list("id", "remaining"):
-            if self.lots[lot_id] != remaining:
-                self._differs(f"lot:{lot_id} remaining", self.lots[lot_id], remaining)
+        for lot in Lot.objects.filter(wallet_id=self.wallet_id):
+            if self.lots[lot.id] != lot.remaining:
+                self._differs(f"lot:{lot.id} remaining", self.lots[lot.id], lot.remaining)
+            if lot.closed and self.lots[lot.id]:
+                self._differs(f"lot:{lot.id} closed", 0, 1)
 
     def mend(self) -> None:
         """Makes the wallet's and its lots' own figures what the journal says. The journal is never changed."""
         Wallet.objects.filter(id=self.wallet_id).update(balance=self.balance, debt=self.debt, held=self.held)
         for lot in Lot.objects.filter(wallet_id=self.wallet_id):
-            if lot.remaining != self.lots[lot.id]:
+            if lot.remaining != self.lots[lot.id] or (lot.closed and self.lots[lot.id]):
                 lot.remaining, lot.closed = self.lots[lot.id], self.lots[lot.id] == 0
                 lot.save(update_fields=["remaining", "closed"])
 

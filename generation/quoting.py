@@ -1,13 +1,14 @@
 """From a request to its plan and its price. Nothing is held and nothing is stored."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from core import idempotency, schemas
 from core.errors import DomainError, FieldsRejected, UnsupportedParameter
 from credits import pricing, rates
+from credits.errors import NoPrice
 from generation import offers
 from generation.pipelines.base import Plan
 from generation.pipelines.registry import planner
@@ -35,17 +36,32 @@ def price(*, pipeline: str, model: str, given: Mapping[str, Any], at: datetime) 
 
     Raises FieldsRejected, NotFound, NoProvider or NoPrice.
     """
-    plan_for = planner(pipeline)
+    planner(pipeline)
     offered = offers.model(model, pipeline=pipeline, at=at)
-    card = offered.card
-    reject_invalid(revision=card.revision, given=given)
-    plan = plan_for(given=given, revision=card.revision)
+    planned = _plan(offered.card, pipeline, given)
+    label = offered.card.revision.name
     lines = tuple(
-        rates.price_line(rate=offered.rate, step=step.name, label=card.revision.name, measured=step.measures)
-        for step in plan.steps
+        rates.price_line(rate=offered.rate, step=step.name, label=label, measured=step.measures)
+        for step in planned.plan.steps
     )
+    return replace(planned, lines=lines)
+
+
+def plan(*, pipeline: str, model: str, given: Mapping[str, Any], at: datetime) -> Priced:
+    """The same without lines, for what a quote pays for: today's price may be another, or none."""
+    planner(pipeline)
+    try:
+        card = offers.model(model, pipeline=pipeline, at=at).card
+    except NoPrice:
+        card = catalog.card(model, pipeline=pipeline)
+    return _plan(card, pipeline, given)
+
+
+def _plan(card: Card, pipeline: str, given: Mapping[str, Any]) -> Priced:
+    plan_for = planner(pipeline)
+    reject_invalid(revision=card.revision, given=given)
     digest = idempotency.fingerprint({"pipeline": pipeline, "revision": card.revision.id, "input": dict(given)})
-    return Priced(card, plan, lines, digest)
+    return Priced(card, plan_for(given=given, revision=card.revision), (), digest)
 
 
 def example(*, pipeline: str, at: datetime) -> int | None:

@@ -73,15 +73,20 @@ class Ending:
 def finish(endings: Sequence[Ending], *, at: datetime) -> None:
     """Writes endings in one transaction. One that another attempt has overtaken changes nothing and is dropped.
 
-    Wallets are locked in the order of workspaces, so that two workers never wait for each other.
+    Wallets are locked in the order of workspaces, the live one first, so that two workers never wait for each other.
     """
     if not endings:
         return
     told: list[tuple[Any, ...]] = []
     with transaction.atomic():
-        for ending in sorted(endings, key=lambda item: (item.step.workspace_id, item.step.job_id, item.step.step_id)):
+        for ending in sorted(endings, key=lambda item: _lock_order(item.step)):
             told += _finish(ending, at)
     events.send(told, nudge=True)
+
+
+def _lock_order(step: Started) -> tuple[UUID, bool, UUID, UUID]:
+    """A workspace has two wallets, live before sandbox."""
+    return step.workspace_id, step.sandbox, step.job_id, step.step_id
 
 
 def _finish(ending: Ending, at: datetime) -> list[tuple[Any, ...]]:

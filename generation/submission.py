@@ -81,7 +81,8 @@ def submit_job(*, caller: Principal, order: Order, once: Once, render: Render, a
 def _submit(caller: Principal, order: Order, once: Once, render: Render, at: datetime) -> Accepted:
     granted = caller.entitlements
     model = limits.resolve(granted=granted, pipeline=order.pipeline, model=order.model, at=at)
-    priced = quoting.price(pipeline=order.pipeline, model=model, given=order.input, at=at)
+    priced_by = quoting.price if order.quote_id is None else quoting.plan
+    priced = priced_by(pipeline=order.pipeline, model=model, given=order.input, at=at)
     limits.check(granted=granted, priced=priced)
     lines = _agreed_lines(caller, order, priced, at)
     quoted = pricing.total(lines)

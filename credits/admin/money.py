@@ -155,6 +155,27 @@ class UsageRecordAdmin(ReadOnlyAdmin[UsageRecord]):
     list_select_related = ("workspace",)
 
 
+class SpendLimitForm(forms.ModelForm[SpendLimit]):
+    """Refuses what the verb would refuse, beside its field."""
+
+    class Meta:
+        model = SpendLimit
+        fields = ("wallet", "scope", "subject", "period", "amount")
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        if self.instance._state.adding and not self.errors:
+            try:
+                data["subject"] = quotas.known_subject(
+                    workspace_id=data["wallet"].workspace_id, scope=data["scope"], subject=data.get("subject", "")
+                )
+            except DomainError as exc:
+                self.add_error("subject", exc.detail)
+        if data.get("amount", 0) > quotas.MOST:
+            self.add_error("amount", f"At most {quotas.MOST}.")
+        return data
+
+
 @admin.register(SpendLimit)
 class SpendLimitAdmin(admin.ModelAdmin[SpendLimit]):
     """Limits are set through `credits.quotas`, which counts what their period has already used."""
@@ -166,6 +187,7 @@ class SpendLimitAdmin(admin.ModelAdmin[SpendLimit]):
     autocomplete_fields = ("wallet",)
     fields = ("wallet", "scope", "subject", "period", "amount")
     actions = None
+    form = SpendLimitForm
 
     def get_readonly_fields(self, request: HttpRequest, obj: SpendLimit | None = None) -> tuple[str, ...]:
         return ("wallet", "scope", "subject", "period") if obj else ()
@@ -188,7 +210,7 @@ class SpendLimitAdmin(admin.ModelAdmin[SpendLimit]):
         )  # fmt: skip
         audit.record(action="spend_limit.set", actor=f"user:{request.user.pk}", at=now,
                      workspace_id=wallet.workspace_id, target=f"{limit.scope}:{limit.subject}",
-                     reason=f"{amount} a {limit.period}")  # fmt: skip
+                     reason="removed" if amount is None else f"{amount} a {limit.period}")  # fmt: skip
 
 
 @admin.register(Notice)

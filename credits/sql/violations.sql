@@ -103,5 +103,12 @@ SELECT 'spending_equals_holds', 'limit:' || coalesce(s.limit_id, c.id) || ':' ||
 FROM credits_spending s FULL JOIN counted c ON c.id = s.limit_id AND c.since = s.period_start
 WHERE coalesce(c.total, 0) <> coalesce(s.used, 0)
 UNION ALL
+SELECT 'hold_drew_from_living_lots', 'hold:' || h.id, 0, count(*)
+FROM credits_hold h JOIN credits_lot l ON l.id = ANY (h.lot_ids) AND l.expires_at <= h.created_at GROUP BY h.id
+UNION ALL
+SELECT 'wallet_knows_its_limits', 'wallet:' || w.id, 1, 0
+FROM credits_wallet w
+WHERE NOT w.limited AND EXISTS (SELECT 1 FROM credits_spendlimit s WHERE s.wallet_id = w.id)
+UNION ALL
 SELECT 'open_hold_within_its_time', 'hold:' || h.id, 0, extract(epoch FROM now() - h.expires_at)::bigint
 FROM credits_hold h WHERE h.state = 'held' AND h.expires_at < now() - interval '1 hour';

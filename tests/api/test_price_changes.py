@@ -42,6 +42,13 @@ class TestQuoted:
         assert done["charge"]["captured"] == 15
         assert person.available() == 200 - 15
 
+    def test_is_kept_when_the_unit_changes_to_one_that_this_work_does_not_have(self, api):
+        quote = api.post("/quotes", BODY).json()
+        publish(3, unit="second", confirmed=True)
+        assert api.post("/generations", BODY).status_code == 503
+        made = api.post("/generations", {**BODY, "quote_id": quote["id"]})
+        assert (made.status_code, made.json()["charge"]["held"]) == (201, 15)
+
     def test_is_not_kept_for_a_submission_without_the_quote(self, api):
         api.post("/quotes", BODY)
         publish(6)

@@ -88,6 +88,33 @@ class TestCancelAndWorkAtOnce:
         assert person.held() == 0
 
 
+class TestEndingsOfBothWallets:
+    def test_of_one_workspace_never_wait_for_each_other(self):
+        from django.utils import timezone
+
+        from generation import execution, settlement
+        from tests.factories.generation import claim
+
+        person = make_person(credits=1_000)
+        person.grant(1_000, sandbox=True)
+        apis = [person.api(), person.api(sandbox=True)]
+        for _ in range(10):
+            # Four jobs, live and sandbox in turn: sorted by job alone, two workers would cross.
+            for number in (0, 1, 1, 0):
+                apis[number].post("/generations", BODY)
+            begun = execution.begin(batch=claim(), owner="test", at=timezone.now())
+            begun.sort(key=lambda step: step.job_id)
+            halves = [[begun[0], begun[1]], [begun[2], begun[3]]]
+
+            def end(index, halves=halves):
+                endings = [settlement.Ending(step, "canceled") for step in halves[index]]
+                settlement.finish(endings, at=timezone.now())
+
+            at_once(2, end)
+        assert not Job.objects.filter(completed_at=None).exists()
+        assert credits_of.violations() == []
+
+
 class TestTwoConductors:
     def test_never_claim_the_same_step(self):
         from generation import dispatch

@@ -288,3 +288,24 @@ class TestDatabase:
         Lot.objects.filter(reference="grant:g").update(remaining=9)
         tasks.reconcile()
         assert caplog.text.count("credits.ledger.broken") == 2
+
+
+class TestClawBack:
+    def test_knows_no_lot_of_another_wallet(self, workspace_id):
+        grant(workspace_id, 50)
+        other = make_person(credits=0)
+        other.grant(30, reference="theirs")
+        with pytest.raises(Lot.DoesNotExist):
+            ledger.claw_back(
+                workspace_id=workspace_id, amount=30, reference="c", reason="r", lot_reference="theirs", at=NOW
+            )
+        assert available(workspace_id) == 50
+
+
+class TestSchedule:
+    def test_sweeps_renews_and_looks_over_the_ledger(self):
+        from generation.conductor import SCHEDULE
+
+        assert {"credits.expire_lots", "credits.expire_holds", "credits.renew_allowances", "credits.reconcile"} <= {
+            task.name for task, _ in SCHEDULE
+        }

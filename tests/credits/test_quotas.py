@@ -6,7 +6,9 @@ from uuid import uuid4
 import pytest
 from django.core.management import call_command
 
+from accounts import api_keys
 from core.errors import FieldsRejected
+from core.ids import to_public
 from credits import ledger, quotas, selectors
 from credits.errors import SpendLimitReached
 from credits.ledger import Payer
@@ -21,11 +23,23 @@ def at(text: str) -> datetime:
 
 
 NOON = at("2026-03-31T12:00")
+NOBODY = "01a2148b-809b-70d4-b6f7-43c201bc72d4"
 
 
 @pytest.fixture
-def workspace_id():
-    return make_person(credits=1_000).workspace_id
+def person():
+    return make_person(credits=1_000)
+
+
+@pytest.fixture
+def workspace_id(person):
+    return person.workspace_id
+
+
+def make_key(person):
+    return api_keys.create(
+        workspace_id=person.workspace_id, user_id=person.user.id, name="key", sandbox=False, actor="test", at=NOON
+    ).id  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -95,9 +109,16 @@ class TestLimit:
         assert used(workspace_id, at("2026-04-01")) == [6]
 
     @pytest.mark.parametrize("scope", ["key", "member", "model"])
-    def test_of_one_leaves_the_others_alone(self, workspace_id, scope):
-        ids = {"key": uuid4(), "member": uuid4(), "model": "sketch-image"}
-        limit(workspace_id, 5, scope, str(ids[scope]))
+    @pytest.mark.parametrize("public", [True, False])
+    def test_of_one_leaves_the_others_alone(self, person, workspace_id, scope, public):
+        ids = {"key": make_key(person), "member": person.user.id, "model": "sketch-image"}
+        prefix = {"key": "key", "member": "usr"}.get(scope)
+        limit(
+            workspace_id,
+            5,
+            scope,
+            to_public(prefix, ids[scope]) if public and prefix else str(ids[scope]).upper() if prefix else ids[scope],
+        )
         whose = {"key": {"key_id": ids["key"]}, "member": {"member_id": ids["member"]},
                  "model": {"model": ids["model"]}}[scope]  # fmt: skip
         with pytest.raises(SpendLimitReached):
@@ -112,6 +133,16 @@ class TestLimit:
             hold(workspace_id, 3, daily_credits=10)
         assert refused.value.extra["scope"] == "plan"
         assert hold(workspace_id, 3, daily_credits=20)
+
+    def test_of_the_plan_counts_what_the_day_used_before_it_was_set(self, workspace_id):
+        kept = hold(workspace_id, 8)
+        ledger.capture(hold_id=kept, amount=6, at=NOON)
+        hold(workspace_id, 3)
+        hold(workspace_id, 50, on=at("2026-03-30T23:00"))
+        with pytest.raises(SpendLimitReached) as refused:
+            hold(workspace_id, 2, daily_credits=10)
+        assert refused.value.extra["used"] == 9
+        assert hold(workspace_id, 1, daily_credits=10)
 
     def test_set_in_the_middle_of_a_period_counts_what_the_period_used(self, workspace_id):
         kept = hold(workspace_id, 4, on=at("2026-03-31T01:00"))
@@ -136,7 +167,11 @@ class TestLimit:
         limit(workspace_id, None)
         assert hold(workspace_id, 100)
 
-    @pytest.mark.parametrize(("scope", "subject", "amount"), [("wallet", "x", 1), ("key", "", 1), ("wallet", "", -1)])
+    @pytest.mark.parametrize(
+        ("scope", "subject", "amount"),
+        [("wallet", "x", 1), ("key", "", 1), ("wallet", "", -1), ("key", "nonsense", 1), ("key", NOBODY, 1),
+         ("member", NOBODY, 1), ("model", "sketch-image@1", 1), ("model", "m" * 81, 1)],
+    )  # fmt: skip
     def test_refuses_what_makes_no_sense(self, workspace_id, scope, subject, amount):
         with pytest.raises(FieldsRejected):
             limit(workspace_id, amount, scope, subject)

@@ -45,6 +45,7 @@ class TestReplay:
             (lambda: Wallet.objects.filter(held=7).update(held=6), "held: replayed 7, stored 6"),
             (lambda: Wallet.objects.filter(held=7).update(balance=81), "balance: replayed 80, stored 81"),
             (lambda: Lot.objects.filter(amount=100).update(remaining=1), "remaining: replayed 73, stored 1"),
+            (lambda: Lot.objects.filter(amount=100).update(closed=True), "closed: replayed 0, stored 1"),
         ],
     )
     def test_names_the_row_that_is_wrong_and_mends_it_on_demand(self, person, capsys, damage, named):

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from credits import ledger
 from tests.factories.accounts import make_person
+from tests.factories.credits import publish
 from tests.factories.generation import submit, work_off
 
 pytestmark = pytest.mark.django_db
@@ -35,6 +36,7 @@ class TestRole:
         ledger.adjust(workspace_id=workspace_id, amount=-5, reference="a", reason="r", actor="test", at=now)
         ledger.claw_back(workspace_id=workspace_id, amount=5, reference="c", reason="r", at=now)
         assert person.available() == 80
+        assert publish(6).new is not None
 
     @pytest.mark.parametrize(
         "statement",

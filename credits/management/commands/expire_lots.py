@@ -13,5 +13,8 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true")
 
     def handle(self, *, dry_run: bool, **options: Any) -> None:
-        lots, credits = expiry.expire_due(at=timezone.now(), dry_run=dry_run)
+        now = timezone.now()
+        lots, credits = expiry.expire_due(at=now, dry_run=dry_run)
+        while not dry_run and (more := expiry.expire_due(at=now))[0]:
+            lots, credits = lots + more[0], credits + more[1]
         self.stdout.write(f"{'would expire' if dry_run else 'expired'} {credits} credits of {lots} lots")

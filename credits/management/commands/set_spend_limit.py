@@ -15,7 +15,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--email", required=True, help="of a member; their first workspace is meant")
         parser.add_argument("--scope", choices=get_args(quotas.Scope))
-        parser.add_argument("--subject", default="", help="the key's or member's UUID, or the model's name")
+        parser.add_argument("--subject", default="", help="the id of a key or member, or of a model without its pin")
         parser.add_argument("--period", choices=get_args(quotas.Period), default="month")
         parser.add_argument("--amount", type=int, help="credits; left out, the limit is removed")
         parser.add_argument("--sandbox", action="store_true")
@@ -26,6 +26,8 @@ class Command(BaseCommand):
         workspace_id = workspaces.default_for(user_id=user.id) if user else None
         if workspace_id is None:
             raise CommandError(f"Nobody is called {email}.")
+        if scope is None and (options["amount"] is not None or options["subject"]):
+            raise CommandError("--scope says what the limit is for.")
         if scope is not None:
             try:
                 quotas.set_limit(
@@ -34,9 +36,11 @@ class Command(BaseCommand):
                 )  # fmt: skip
             except FieldsRejected as exc:
                 raise CommandError(exc.detail) from exc
+            amount = options["amount"]
+            said = "removed" if amount is None else f"{amount} a {options['period']}"
             audit.record(
                 action="spend_limit.set", actor="command:set_spend_limit", at=now, workspace_id=workspace_id,
-                target=f"{scope}:{options['subject']}", reason=f"{options['amount']} a {options['period']}",
+                target=f"{scope}:{options['subject']}", reason=said,
             )  # fmt: skip
         for limit in quotas.limits(workspace_id=workspace_id, at=now, sandbox=sandbox):
             self.stdout.write(

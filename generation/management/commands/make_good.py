@@ -11,6 +11,8 @@ from core.ids import to_public
 from generation import make_good
 from generation.make_good import Window
 
+_MOST_DAYS = 3650
+
 
 class Command(BaseCommand):
     help = "Credits for the people whose jobs failed in a window. A preview unless --apply is given; a job counts once."
@@ -28,6 +30,8 @@ class Command(BaseCommand):
 
     def handle(self, *, incident: str, reason: str, days: int, **options: Any) -> None:
         now, actor = timezone.now(), "command:make_good"
+        if not 1 <= days <= _MOST_DAYS:
+            raise CommandError(f"--days must be 1 to {_MOST_DAYS}.")
         window = Window(
             since=_moment(options["since"]), until=_moment(options["until"]), percent=options["percent"],
             model=options["model"], causes=options["cause"] or make_good.CAUSES,
@@ -52,7 +56,10 @@ class Command(BaseCommand):
 
 
 def _moment(text: str) -> datetime:
-    found = parse_datetime(text)
+    try:
+        found = parse_datetime(text)
+    except ValueError:
+        found = None
     if found is None or found.tzinfo is None:
         raise CommandError(f"{text!r} is not a time with its zone, as 2026-03-01T10:00:00Z.")
     return found
