@@ -66,6 +66,11 @@ def list_for(*, workspace_id: UUID) -> list[ApiKey]:
     return list(ApiKey.objects.filter(workspace_id=workspace_id).order_by("-id"))
 
 
+def names(*, workspace_id: UUID) -> dict[UUID, str]:
+    """What each key of a workspace is called, revoked ones too."""
+    return dict(ApiKey.objects.filter(workspace_id=workspace_id).values_list("id", "name"))
+
+
 def authenticate(*, secret: str, at: datetime) -> Principal:
     """The caller behind a secret, in one indexed statement. Raises Unauthenticated.
 

@@ -83,3 +83,16 @@ def overview(*, workspace_id: UUID) -> Overview:
     people = Membership.objects.filter(workspace_id=workspace_id).select_related("user").order_by("created_at", "id")
     members = [Member(person.user.email, person.role, person.user.initials) for person in people]
     return Overview(workspace.name, granted.plan_name, granted.sentences(), members)
+
+
+def member_names(*, workspace_id: UUID) -> dict[UUID, str]:
+    """The address of each member, by the person's id. Who has left is not in it."""
+    return dict(Membership.objects.filter(workspace_id=workspace_id).values_list("user_id", "user__email"))
+
+
+def owner_addresses(*, workspace_id: UUID) -> list[str]:
+    """Where a workspace's owners get mail: those who may still sign in, oldest first."""
+    owners = Membership.objects.filter(
+        workspace_id=workspace_id, role=Membership.Role.OWNER, user__is_active=True
+    ).order_by("created_at", "id")
+    return list(owners.values_list("user__email", flat=True))

@@ -27,7 +27,9 @@ _FREE = Usage(cost_usd_micros=0, source="formula")
 def plan(*, given: Mapping[str, Any], revision: Revision) -> Plan:
     """One step without an output, so that no file has to be made and stored."""
     cost = max(1, round(float(revision.spec["latency"]["p50_s"]) * 1000))
-    step = StepPlan("noop", "gen:noop", {"prompt": given["prompt"]}, units=1, cost=cost, output_index=None)
+    step = StepPlan(
+        "noop", "gen:noop", {"prompt": given["prompt"]}, measures={"calls": 1}, cost=cost, output_index=None
+    )
     return Plan(input=given, steps=(step,), asked=0)
 
 

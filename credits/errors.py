@@ -71,3 +71,27 @@ class LedgerConflict(DomainError):
     code = "state_conflict"
     status = 409
     title = "This reference was already used for something else."
+
+
+class NoPrice(DomainError):
+    """A model without a price in force is not on offer: it is never given away."""
+
+    code = "no_provider"
+    status = 503
+    title = "This model has no price in force."
+    retryable = True
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail, retry_after_seconds=60)
+
+
+class RateRefused(DomainError):
+    """A price that an operator or a catalogue file asks for and the rate card does not take."""
+
+    code = "invalid_request"
+    status = 400
+    title = "The rate card does not take this price."
+
+
+class ExpressionRefused(RateRefused):
+    title = "This is not an expression that a price may have."

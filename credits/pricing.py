@@ -1,7 +1,10 @@
 """What something costs before it runs. Whole credits; a quote is a ceiling that capture never exceeds."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -10,15 +13,24 @@ from core.ids import uuid7
 from credits.errors import QuoteExpired
 from credits.models import Quote
 
+_REMEMBERED = timedelta(days=7)
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One item of a quote: `quantity` of `unit`, for `credits` in all."""
+    """What one step costs: `quantity` of `unit` at `credits_each` on the rate card, for `credits` in all.
 
+    `credits` is whole, rounded once, and may be more than the product by the price's expression or minimum.
+    `cost_usd_micros` is what the provider is expected to charge us for it.
+    """
+
+    step: str
     label: str
     unit: str
-    quantity: int
+    quantity: Decimal
+    credits_each: Decimal
     credits: int
+    cost_usd_micros: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +43,10 @@ class Offer:
     expires_at: datetime
 
 
-def line(*, label: str, unit: str, quantity: int, credits_each: int) -> Line:
-    """Prices `quantity` units. A price of nothing or less is a mistake in the catalogue, never a gift."""
-    if quantity < 1 or credits_each < 1:
-        raise ValueError(f"{label}: {quantity} x {credits_each} is not a price.")
-    return Line(label, unit, quantity, quantity * credits_each)
-
-
 def offer(*, workspace_id: UUID, request_hash: str, lines: tuple[Line, ...], at: datetime) -> Offer:
     """Stores a price for an input; it holds until it expires."""
     row = Quote.objects.create(
-        id=uuid7(), workspace_id=workspace_id, request_hash=request_hash, lines=[asdict(item) for item in lines],
+        id=uuid7(), workspace_id=workspace_id, request_hash=request_hash, lines=[_stored(line) for line in lines],
         total=total(lines), created_at=at, expires_at=at + timedelta(seconds=settings.CREDITS_QUOTE_TTL_SECONDS),
     )  # fmt: skip
     return Offer(row.id, lines, row.total, row.expires_at)
@@ -52,9 +57,47 @@ def honour(*, workspace_id: UUID, quote_id: UUID, request_hash: str, at: datetim
     row = Quote.objects.filter(id=quote_id, workspace_id=workspace_id).first()
     if row is None or row.expires_at <= at or row.request_hash != request_hash:
         raise QuoteExpired
-    return tuple(Line(**item) for item in row.lines)
+    # Before there was a rate card, a quote had one line for all steps: it cannot be divided any more.
+    if any("step" not in line for line in row.lines):
+        raise QuoteExpired
+    return tuple(_read(line) for line in row.lines)
 
 
-def total(lines: tuple[Line, ...]) -> int:
+def total(lines: Sequence[Line]) -> int:
     """The sum of all lines in credits."""
-    return sum(item.credits for item in lines)
+    return sum(line.credits for line in lines)
+
+
+def grouped(lines: Sequence[Line]) -> list[Line]:
+    """The lines as people read them: equal work at an equal price is one line, without the name of a step."""
+    found: dict[tuple[str, str, Decimal], Line] = {}
+    for line in lines:
+        key = (line.label, line.unit, line.credits_each)
+        known = found.get(key)
+        found[key] = replace(line, step="") if known is None else replace(
+            known, quantity=known.quantity + line.quantity, credits=known.credits + line.credits,
+            cost_usd_micros=known.cost_usd_micros + line.cost_usd_micros,
+        )  # fmt: skip
+    return list(found.values())
+
+
+def shown(number: Decimal) -> int | str:
+    """A quantity or a rate in JSON: a number when whole, else a decimal text that no reader rounds."""
+    return int(number) if number == number.to_integral_value() else f"{number.normalize():f}"
+
+
+def forget_expired(*, at: datetime) -> int:
+    """Deletes quotes that expired more than seven days ago; gives how many. Nothing asks for them any more."""
+    deleted, _ = Quote.objects.filter(expires_at__lt=at - _REMEMBERED).delete()
+    return deleted
+
+
+def _stored(line: Line) -> dict[str, Any]:
+    return {
+        "step": line.step, "label": line.label, "unit": line.unit, "quantity": shown(line.quantity),
+        "credits_each": shown(line.credits_each), "credits": line.credits, "cost_usd_micros": line.cost_usd_micros,
+    }  # fmt: skip
+
+
+def _read(line: Mapping[str, Any]) -> Line:
+    return Line(**{**line, "quantity": Decimal(line["quantity"]), "credits_each": Decimal(line["credits_each"])})

@@ -50,6 +50,8 @@ def set_limit(
             id=uuid7(), wallet=wallet, scope=scope, subject=subject, period=period, amount=amount, created_at=at
         )
         _count_past(limit, at)
+    wallet.limited = SpendLimit.objects.filter(wallet=wallet).exists()
+    wallet.save(update_fields=["limited"])
 
 
 def limits(*, workspace_id: UUID, at: datetime, sandbox: bool = False) -> list[Limit]:

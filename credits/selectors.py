@@ -7,17 +7,21 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet, Sum
 
 from core.errors import NotFound
 from credits import reconciliation
-from credits.models import Hold, Lot, Posting, Wallet
+from credits.models import Allowance, Entry, Hold, Lot, Posting, Wallet
 
 ORIGIN_LABELS: Mapping[str, str] = {
     "welcome": "Welcome credits", "plan": "Plan", "rolled_over": "Rolled over", "top_up": "Top-up",
     "make_good": "Make-good", "goodwill": "Goodwill", "adjustment": "Adjustment", "sandbox": "Sandbox",
     "grace": "Returned after expiry",
 }  # fmt: skip
+
+# What a statement is full of. Everything else has an index of its own.
+COMMON_KINDS = frozenset({"capture", "void"})
+_BETWEEN_LOTS = frozenset({"grace", "rollover", "repay"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +48,30 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class StatementRow:
-    """A line of the statement, newest first, with the balance after it."""
+    """A line of the statement, with the balance after it; held credits are part of the balance.
+
+    `amount` is what the wallet gained or lost; `released` what a settled hold gave back to its lots, which moves no
+    balance; `moved` what went from lot to lot, or from a lot to a debt.
+    """
 
     id: int
     at: datetime
     kind: str
     reason: str
     reference: str
+    subject: str
     amount: int
+    released: int
     balance: int
+    moved: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refill:
+    """The next grant of the wallet's allowances."""
+
+    at: datetime
+    amount: int
 
 
 def balance(*, workspace_id: UUID, sandbox: bool, at: datetime) -> Balance:
@@ -80,24 +99,75 @@ def spendable_lots(*, wallet_id: UUID, at: datetime) -> list[LotView]:
     ]
 
 
+def ending_lots(*, ids: Sequence[UUID], at: datetime) -> list[Lot]:
+    """Those of these lots that still have something left and time to use it, the first to expire first."""
+    return list(Lot.objects.filter(id__in=ids, remaining__gt=0, expires_at__gt=at).order_by("expires_at", "id"))
+
+
 def open_holds(*, wallet_id: UUID, limit: int = 50) -> list[Hold]:
     """Holds of jobs that are still under way, newest first."""
     return list(Hold.objects.filter(wallet_id=wallet_id, state=Hold.State.HELD).order_by("-created_at")[:limit])
 
 
-def statement(*, wallet_id: UUID, before: int | None = None, limit: int = 20) -> list[StatementRow]:
-    """Up to `limit` postings older than posting `before`, newest first. Moves between lots are left out."""
-    rows = Posting.objects.filter(wallet_id=wallet_id).exclude(amount=0)
+def statement(
+    *, wallet_id: UUID, before: int | None = None, limit: int = 20, kinds: Sequence[str] = ()
+) -> list[StatementRow]:
+    """Up to `limit` postings older than posting `before`, newest first, of these kinds or of all."""
+    rows = Posting.objects.filter(wallet_id=wallet_id)
     if before is not None:
         rows = rows.filter(id__lt=before)
+    if kinds:
+        rows = rows.filter(kind__in=kinds)
+        if not COMMON_KINDS.intersection(kinds):
+            # The database does not see that the index on rare kinds serves the list; this it sees.
+            rows = rows.exclude(kind__in=COMMON_KINDS)
+    return _told(rows.order_by("-id")[:limit])
+
+
+def statement_after(
+    *, wallet_id: UUID, after: int, since: datetime | None, until: datetime, limit: int
+) -> list[StatementRow]:
+    """Up to `limit` postings of a period that are younger than posting `after`, oldest first."""
+    rows = Posting.objects.filter(wallet_id=wallet_id, id__gt=after, at__lt=until)
+    if since is not None:
+        rows = rows.filter(at__gte=since)
+    return _told(rows.order_by("id")[:limit])
+
+
+def next_refill(*, wallet_id: UUID, at: datetime) -> Refill | None:
+    """The next grant that is due and will be made; allowances that are due at the same moment are one."""
+    open_ended = Q(ends_at=None) | Q(ends_at__gt=F("next_at"))
+    due = list(
+        Allowance.objects.filter(open_ended, wallet_id=wallet_id).order_by("next_at").values_list("next_at", "amount")
+    )
+    if not due:
+        return None
+    first = due[0][0]
+    return Refill(max(first, at), sum(amount for next_at, amount in due if next_at == first))
+
+
+def _told(rows: QuerySet[Posting]) -> list[StatementRow]:
+    found = list(rows)
+    between = [row.id for row in found if row.kind in _BETWEEN_LOTS]
+    moved: dict[int, int] = {}
+    if between:
+        gained = Entry.objects.filter(posting_id__in=between, wallet_id__isnull=False, amount__gt=0)
+        moved = dict(gained.values_list("posting_id").annotate(Sum("amount")))
     return [
-        StatementRow(row.id, row.at, row.kind, row.reason, row.reference, row.amount, row.balance_after)
-        for row in rows.order_by("-id")[:limit]
-    ]
+        StatementRow(
+            row.id, row.at, row.kind, row.reason, row.reference, row.subject, row.amount, row.released,
+            row.balance_after, moved.get(row.id, 0),
+        )
+        for row in found
+    ]  # fmt: skip
 
 
 def wallet_of(*, workspace_id: UUID, sandbox: bool) -> Wallet:
-    return Wallet.objects.get(workspace_id=workspace_id, sandbox=sandbox)
+    """The wallet itself. Raises NotFound."""
+    wallet = Wallet.objects.filter(workspace_id=workspace_id, sandbox=sandbox).first()
+    if wallet is None:
+        raise NotFound
+    return wallet
 
 
 def violations() -> list[Mapping[str, Any]]:

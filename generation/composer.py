@@ -3,9 +3,10 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
-from providers import catalog
+from generation import offers
 from providers.catalog import Card
 
 SAMPLES = (
@@ -76,12 +77,13 @@ def fields(card: Card, data: Mapping[str, Any], errors: Mapping[str, str]) -> li
     return [replace(item, error=errors.get(f"input.{item.name}", "")) for item in found]
 
 
-def models(selected: Card) -> list[ModelChoice]:
-    """The models of the same pipeline."""
+def models(selected: Card, *, at: datetime) -> list[ModelChoice]:
+    """The models on offer of the same pipeline."""
+    revisions = [offered.card.revision for offered in offers.models(pipeline=selected.revision.pipeline, at=at)]
     return [
-        ModelChoice(card.revision.slug, card.revision.name, str(card.revision.spec.get("tagline", "")),
-                    card.revision.procedural, card.revision.slug == selected.revision.slug)
-        for card in catalog.cards(pipeline=selected.revision.pipeline)
+        ModelChoice(found.slug, found.name, str(found.spec.get("tagline", "")), found.procedural,
+                    found.slug == selected.revision.slug)
+        for found in revisions
     ]  # fmt: skip
 
 

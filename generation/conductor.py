@@ -16,7 +16,13 @@ from django.utils import timezone
 
 from core import queueing
 from core.queueing import TaskRef
-from credits.queues import EXPIRE_LOTS
+from credits.queues import (
+    EXPIRE_HOLDS,
+    EXPIRE_LOTS,
+    FORGET_QUOTES,
+    RAISE_NOTICES,
+    RENEW_ALLOWANCES,
+)
 from generation import recovery
 from generation.dispatch import Dispatcher
 from generation.events import NUDGE
@@ -27,7 +33,14 @@ _SWEEP_SECONDS = 1.0
 _SCHEDULE_SECONDS = 10.0
 _LEADER_LOCK = 0x77_6D_63_6F  # "wmco": any number, as long as nobody else takes it
 # What runs by itself, and every how many seconds.
-SCHEDULE: tuple[tuple[TaskRef, float], ...] = ((EXPIRE_IDEMPOTENCY, 3600.0), (EXPIRE_LOTS, 3600.0))
+SCHEDULE: tuple[tuple[TaskRef, float], ...] = (
+    (EXPIRE_IDEMPOTENCY, 3600.0),
+    (EXPIRE_LOTS, 3600.0),
+    (FORGET_QUOTES, 3600.0),
+    (EXPIRE_HOLDS, 60.0),
+    (RENEW_ALLOWANCES, 60.0),
+    (RAISE_NOTICES, 300.0),
+)
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from accounts.entitlements import Entitlements
+from generation import offers
 from generation.errors import ConcurrencyLimit, DailyLimit, LimitReached, PlanForbids, QueueFull
 from generation.pipelines.base import StepPlan
 from generation.quoting import Priced
@@ -16,12 +17,12 @@ from providers import catalog
 _RETRY_AFTER_SECONDS = 5
 
 
-def resolve(*, granted: Entitlements, pipeline: str, model: str) -> str:
+def resolve(*, granted: Entitlements, pipeline: str, model: str, at: datetime) -> str:
     """The model to price: `auto` becomes the first one on offer that the plan allows."""
     if model != catalog.AUTO or granted.models is None:
         return model
-    allowed = (card.revision.slug for card in catalog.cards(pipeline=pipeline) if card.revision.slug in granted.models)
-    return next(allowed, model)
+    offered = (found.card.revision.slug for found in offers.models(at=at, pipeline=pipeline))
+    return next((slug for slug in offered if slug in granted.models), model)
 
 
 def check(*, granted: Entitlements, priced: Priced) -> None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from core import idempotency, schemas
-from core.errors import FieldsRejected, UnsupportedParameter
-from credits import pricing
+from core.errors import DomainError, FieldsRejected, UnsupportedParameter
+from credits import pricing, rates
+from generation import offers
 from generation.pipelines.base import Plan
 from generation.pipelines.registry import planner
 from providers import catalog
@@ -16,7 +18,7 @@ from providers.contracts import Revision
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """A request that can be run: with which model, in which steps, for how much."""
+    """A request that can be run: with which model, in which steps, for how much. `lines` has one for each step."""
 
     card: Card
     plan: Plan
@@ -27,21 +29,31 @@ class Priced:
     def total(self) -> int:
         return pricing.total(self.lines)
 
-    def price_of(self, units: int) -> int:
-        """Credits for one step."""
-        return units * self.card.credits_each
 
+def price(*, pipeline: str, model: str, given: Mapping[str, Any], at: datetime) -> Priced:
+    """Validates an input against its model and prices it, step by step, by the rate in force.
 
-def price(*, pipeline: str, model: str, given: Mapping[str, Any]) -> Priced:
-    """Validates an input against its model and prices it. Raises FieldsRejected, NotFound or NoProvider."""
+    Raises FieldsRejected, NotFound, NoProvider or NoPrice.
+    """
     plan_for = planner(pipeline)
-    card = catalog.card(model, pipeline=pipeline)
+    offered = offers.model(model, pipeline=pipeline, at=at)
+    card = offered.card
     reject_invalid(revision=card.revision, given=given)
     plan = plan_for(given=given, revision=card.revision)
-    units = sum(step.units for step in plan.steps)
-    line = pricing.line(label=card.revision.name, unit=card.unit, quantity=units, credits_each=card.credits_each)
+    lines = tuple(
+        rates.price_line(rate=offered.rate, step=step.name, label=card.revision.name, measured=step.measures)
+        for step in plan.steps
+    )
     digest = idempotency.fingerprint({"pipeline": pipeline, "revision": card.revision.id, "input": dict(given)})
-    return Priced(card, plan, (line,), digest)
+    return Priced(card, plan, lines, digest)
+
+
+def example(*, pipeline: str, at: datetime) -> int | None:
+    """What a person pays for one of a pipeline with nothing but a prompt, or None when that cannot be had."""
+    try:
+        return price(pipeline=pipeline, model=catalog.AUTO, given={"prompt": "…"}, at=at).total
+    except DomainError:
+        return None
 
 
 def reject_invalid(*, revision: Revision, given: Mapping[str, Any]) -> None:

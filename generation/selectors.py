@@ -93,6 +93,11 @@ def list_jobs(
     return _views(list(rows.order_by("-id")[:limit]))
 
 
+def reachable(*, workspace_id: UUID, sandbox: bool, ids: Sequence[UUID]) -> set[UUID]:
+    """Those of `ids` that are jobs of this workspace with a page: neither deleted nor in the trash."""
+    return set(_of(workspace_id, sandbox=sandbox).filter(id__in=ids).values_list("id", flat=True))
+
+
 def live_jobs(*, workspace_id: UUID, sandbox: bool) -> list[tuple[UUID, int, str]]:
     """Id, seq and state of what is under way: the snapshot that a socket begins with."""
     rows = Job.objects.filter(workspace_id=workspace_id, sandbox=sandbox, state__in=state.LIVE)

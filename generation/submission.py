@@ -16,6 +16,7 @@ from core.errors import DomainError, IdempotencyKeyReused, NotFound, StateConfli
 from core.idempotency import Once
 from core.ids import uuid7
 from credits import ledger, pricing
+from credits.errors import QuoteExpired
 from credits.ledger import Payer
 from generation import events, limits, quoting, selectors, state
 from generation.errors import MaxCreditsExceeded
@@ -79,8 +80,8 @@ def submit_job(*, caller: Principal, order: Order, once: Once, render: Render, a
 
 def _submit(caller: Principal, order: Order, once: Once, render: Render, at: datetime) -> Accepted:
     granted = caller.entitlements
-    model = limits.resolve(granted=granted, pipeline=order.pipeline, model=order.model)
-    priced = quoting.price(pipeline=order.pipeline, model=model, given=order.input)
+    model = limits.resolve(granted=granted, pipeline=order.pipeline, model=order.model, at=at)
+    priced = quoting.price(pipeline=order.pipeline, model=model, given=order.input, at=at)
     limits.check(granted=granted, priced=priced)
     lines = _agreed_lines(caller, order, priced, at)
     quoted = pricing.total(lines)
@@ -95,7 +96,7 @@ def _submit(caller: Principal, order: Order, once: Once, render: Render, at: dat
         "workspace": caller.workspace_id, "sandbox": caller.sandbox, "user": caller.user_id, "key": caller.key_id,
         "route": once.route, "idempotency_key": once.key, "request_hash": once.fingerprint, "body": body.decode(),
         "lane": job.lane, "weight": granted.weight, **limits.caps(granted=granted, pipeline=job.pipeline),
-        "job": _job_row(order, priced, job, at), "steps": _step_rows(priced, job),
+        "job": _job_row(order, priced, job, at), "steps": _step_rows(priced, lines),
         "payer": Payer(
             pipeline=job.pipeline, model=priced.card.revision.slug, key_id=caller.key_id, member_id=caller.user_id,
             daily_credits=None if caller.sandbox else granted.daily_credits,
@@ -153,9 +154,13 @@ def retry_job(
 def _agreed_lines(caller: Principal, order: Order, priced: Priced, at: datetime) -> tuple[pricing.Line, ...]:
     if order.quote_id is None:
         return priced.lines
-    return pricing.honour(
+    lines = pricing.honour(
         workspace_id=caller.workspace_id, quote_id=order.quote_id, request_hash=priced.request_hash, at=at
     )
+    if {line.step for line in lines} != {step.name for step in priced.plan.steps}:
+        # A planner of another release made the quote: its lines do not pay for these steps.
+        raise QuoteExpired
+    return lines
 
 
 def _job_of(caller: Principal, order: Order, priced: Priced, quoted: int, at: datetime) -> JobView:
@@ -203,15 +208,16 @@ def _job_row(order: Order, priced: Priced, job: JobView, at: datetime) -> dict[s
     }  # fmt: skip
 
 
-def _step_rows(priced: Priced, job: JobView) -> list[dict[str, Any]]:
-    revision = priced.card.revision
-    total_units = sum(step.units for step in priced.plan.steps)
+def _step_rows(priced: Priced, lines: tuple[pricing.Line, ...]) -> list[dict[str, Any]]:
+    """Each step at the price of its own line, with what will be metered when it is done."""
+    revision, line_of = priced.card.revision, {line.step: line for line in lines}
     return [
         {
             "id": uuid7(), "name": step.name, "kind": step.kind, "depends_on": step.depends_on,
             "optional": step.optional, "revision": revision.id, "placement": gateway.placement(revision),
-            "params": step.params, "price": job.quoted * step.units // total_units,
-            "output_index": step.output_index, "cost": step.cost, "unit": priced.card.unit, "quantity": step.units,
+            "params": step.params, "price": line_of[step.name].credits, "output_index": step.output_index,
+            "cost": step.cost, "unit": line_of[step.name].unit,
+            "quantity": pricing.shown(line_of[step.name].quantity),
         }
         for step in priced.plan.steps
     ]  # fmt: skip

@@ -20,9 +20,10 @@ from core import idempotency
 from core.errors import DomainError, FieldsRejected
 from core.idempotency import Once
 from core.ids import from_public, uuid7
+from credits import pricing
 from credits import selectors as credits_of
-from credits.errors import InsufficientCredits
-from generation import cards, composer, limits, presenter, quoting, selectors, submission
+from credits.errors import InsufficientCredits, NoPrice
+from generation import cards, composer, limits, offers, presenter, quoting, selectors, submission
 from generation.errors import LimitReached, MaxCreditsExceeded, PlanForbids
 from generation.selectors import Filters
 from generation.submission import Order
@@ -67,7 +68,7 @@ class Usage:
 def studio(request: HttpRequest) -> HttpResponse:
     """GET shows the page; POST submits what the composer holds."""
     caller = current.principal(request)
-    if not catalog.cards(pipeline=PIPELINE):
+    if not offers.models(pipeline=PIPELINE, at=timezone.now()):
         return _page(request, caller, None, status=503 if request.method == "POST" else 200)
     if request.method == "POST":
         require(caller, "generations:write")
@@ -184,7 +185,7 @@ def _composer(
     controls = composer.fields(chosen, data, by_field)
     shown = {f"input.{control.name}" for control in controls}
     elsewhere = [failure.detail] if failure is not None and not shown & by_field.keys() else []
-    choices = composer.models(chosen)
+    choices = composer.models(chosen, at=timezone.now())
     return ComposerView(
         models=choices, model=next(choice for choice in choices if choice.selected), fields=controls,
         quote=_quote(caller, chosen, data), samples=composer.SAMPLES, idempotency_key=str(uuid7()), errors=elsewhere,
@@ -196,24 +197,26 @@ def _quote(caller: Principal, chosen: Card, data: Mapping[str, Any]) -> QuoteVie
     given = composer.read(chosen, data)
     # A price does not wait for the words: an empty prompt is quoted as if it had some.
     try:
-        priced = quoting.price(pipeline=PIPELINE, model=chosen.revision.slug, given={**given, "prompt": "…"})
+        priced = quoting.price(
+            pipeline=PIPELINE, model=chosen.revision.slug, given={**given, "prompt": "…"}, at=timezone.now()
+        )
         limits.check(granted=caller.entitlements, priced=priced)
     except FieldsRejected as exc:
         reasons = [f"{fault['field'].removeprefix('input.')}: {fault['reason']}" for fault in exc.extra["errors"]]
         return QuoteView(0, (), wallet.available, affordable=True, shortfall=0, reasons=reasons)
-    except PlanForbids as exc:
+    except (NoPrice, PlanForbids) as exc:
         return QuoteView(0, (), wallet.available, affordable=True, shortfall=0, reasons=[exc.detail])
     shortfall = max(0, priced.total - wallet.available)
     reasons = [f"You need {shortfall} more credits."] if shortfall else []
-    return QuoteView(priced.total, priced.lines, wallet.available, shortfall == 0, shortfall, reasons)
+    return QuoteView(priced.total, pricing.grouped(priced.lines), wallet.available, shortfall == 0, shortfall, reasons)
 
 
 def _card_of(data: Mapping[str, Any]) -> Card:
     wanted = str(data.get("model", "") or catalog.AUTO)
     try:
-        return catalog.card(wanted, pipeline=PIPELINE)
+        return offers.model(wanted, pipeline=PIPELINE, at=timezone.now()).card
     except DomainError:
-        return catalog.card(catalog.AUTO, pipeline=PIPELINE)
+        return offers.model(catalog.AUTO, pipeline=PIPELINE, at=timezone.now()).card
 
 
 def _one(caller: Principal, public_id: str) -> cards.JobCard:

@@ -10,13 +10,13 @@ from providers.models import ModelCard, ModelRevision
 
 @admin.register(ModelCard)
 class ModelCardAdmin(admin.ModelAdmin[ModelCard]):
-    """What the operator decides about a model; what it is comes from the catalogue's files."""
+    """What the operator decides about a model; what it is comes from files, its price from the rate card."""
 
-    list_display = ("slug", "pipeline", "revision", "status", "position", "credits_override", "updated_at")
+    list_display = ("slug", "pipeline", "revision", "status", "position", "updated_at")
     list_filter = ("pipeline", "status")
     list_select_related = ("revision",)
     search_fields = ("slug",)
-    fields = ("slug", "pipeline", "revision", "status", "position", "credits_override", "retires_at", "successor")
+    fields = ("slug", "pipeline", "revision", "status", "position", "retires_at", "successor")
     readonly_fields = ("slug", "pipeline", "revision")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -31,7 +31,7 @@ class ModelCardAdmin(admin.ModelAdmin[ModelCard]):
         obj.save()
         audit.record(
             action="model.changed", actor=f"user:{request.user.pk}", at=now, target=f"model:{obj.slug}",
-            reason=f"{obj.status}, {obj.credits_override or 'catalogue'} credits",
+            reason=f"{obj.status}, position {obj.position}",
         )  # fmt: skip
         catalog.forget()
 

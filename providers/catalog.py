@@ -37,8 +37,6 @@ class Card:
     position: int
     retires_at: datetime | None
     successor: str
-    credits_each: int
-    unit: str
 
     @property
     def usable(self) -> bool:
@@ -103,7 +101,10 @@ def validator(of: Revision) -> Any:
 
 @transaction.atomic
 def sync(*, at: datetime, dry_run: bool = False) -> list[str]:
-    """Brings the tables up to the files; says what changed. Never deletes: a model without a file is left as it is."""
+    """Brings the tables up to the files; says what changed. Never deletes: a model without a file is left as it is.
+
+    A model is on offer when the rate card has a price for it too: see generation.offers.
+    """
     changes: list[str] = []
     for spec in _files():
         digest = hashlib.sha256(orjson.dumps(spec, option=orjson.OPT_SORT_KEYS)).hexdigest()
@@ -167,10 +168,9 @@ def _current() -> dict[str, Card]:
 
 
 def _as_card(row: ModelCard) -> Card:
-    price = row.revision.spec["price"]
     return Card(
         revision=_as_revision(row.revision), status=row.status, position=row.position, retires_at=row.retires_at,
-        successor=row.successor, credits_each=row.credits_override or price["credits"], unit=price["unit"],
+        successor=row.successor,
     )  # fmt: skip
 
 
@@ -193,11 +193,21 @@ _SPEC = jsonschema_rs.validator_for(
                 "required": ["max_per_call"],
                 "properties": {"max_per_call": {"type": "integer", "minimum": 1}},
             },
-            # A price of nothing is a mistake, not a gift; an absurd one is a slip of the keyboard.
+            # Proposed to the rate card, which knows what a price may be. Nothing is a mistake, never a gift.
             "price": {
                 "type": "object",
                 "required": ["unit", "credits"],
-                "properties": {"credits": {"type": "integer", "minimum": 1, "maximum": 1_000_000}},
+                "properties": {
+                    "unit": {"type": "string"},
+                    "credits": {"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000},
+                    "expression": {"type": "string"},
+                    "minimum": {"type": "integer", "minimum": 1},
+                },
+            },
+            "cost": {
+                "type": "object",
+                "required": ["usd_micros"],
+                "properties": {"usd_micros": {"type": "integer", "minimum": 0}},
             },
         },
     }

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -25,6 +26,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker) -> Iterator[None]:
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE credits_entry DISABLE TRIGGER credits_entry_keep")
         cursor.execute("ALTER TABLE credits_posting DISABLE TRIGGER credits_posting_keep")
+        cursor.execute("ALTER TABLE credits_price DISABLE TRIGGER credits_price_keep")
     yield
     # Threads of tests may have left connections; the database could not be dropped under them.
     with django_db_blocker.unblock(), connection.cursor() as cursor:
@@ -36,7 +38,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _fresh(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Lanes, plans and catalogue as after a migration, caches empty, Redis flushed."""
+    """Lanes, plans, catalogue and prices as after `prepare`, caches empty, Redis flushed."""
     if not request.node.get_closest_marker("django_db"):
         yield
         return
@@ -46,6 +48,8 @@ def _fresh(request: pytest.FixtureRequest) -> Iterator[None]:
 
     from accounts import plans
     from core import queueing
+    from credits import rates
+    from generation import offers
     from generation.models import Lane
     from moderation import screening
     from providers import catalog
@@ -54,11 +58,12 @@ def _fresh(request: pytest.FixtureRequest) -> Iterator[None]:
     queueing._broken_until = 0.0
     Lane.objects.bulk_create([Lane(name=name) for name in ("enterprise", "pro", "free")], ignore_conflicts=True)
     plans.sync(at=timezone.now())
-    catalog.sync(at=timezone.now())
-    catalog.forget()
+    # Long before, so that a test may look back.
+    offers.sync(at=timezone.now() - timedelta(days=30))
     screening.forget()
     yield
     catalog.forget()
+    rates.forget()
 
 
 def _is_transactional(request: pytest.FixtureRequest) -> bool:

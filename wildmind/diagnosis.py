@@ -8,11 +8,11 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import DatabaseError
+from django.utils import timezone
 
 from core import health
 from credits import selectors as credits_of
-from generation import fleet, selectors
-from providers import catalog
+from generation import fleet, offers, selectors
 
 
 def findings() -> Iterator[str]:
@@ -29,8 +29,11 @@ def findings() -> Iterator[str]:
 
 
 def _catalogue() -> Iterator[str]:
-    if not catalog.cards():
+    now = timezone.now()
+    if not offers.models(at=now):
         yield "No model is on offer: run `manage.py sync_catalog`, or enable one in the admin."
+    for slug in offers.unpriced(at=now):
+        yield f"{slug} has no price in force: run `manage.py sync_catalog`, or publish one with `load_rates`."
 
 
 def _workers() -> Iterator[str]:

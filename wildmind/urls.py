@@ -12,7 +12,6 @@ api_v1: list[URLPattern | URLResolver] = [
     path("", include("assets.api.urls")),
     path("", include("credits.api.urls")),
     path("", include("generation.api.urls")),
-    path("", include("providers.api.urls")),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
 ]
 

@@ -10,12 +10,13 @@ from django.contrib.staticfiles import finders
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from core import health, problems
 from core.parsing import TooLarge
+from generation import quoting
 from insights import metrics
-from providers import catalog
 
 
 @require_safe
@@ -23,13 +24,12 @@ def landing(request: HttpRequest) -> HttpResponse:
     """What the product is, with pictures that the built-in engine made."""
     if request.user.is_authenticated and "stay" not in request.GET:
         return redirect("studio")
-    cards = catalog.cards(pipeline="image")
     return render(
         request,
         "pages/landing.html",
         {
             "samples": _samples(),
-            "price_per_image": cards[0].credits_each if cards else None,
+            "price_per_image": quoting.example(pipeline="image", at=timezone.now()),
             "welcome_credits": settings.CREDITS_WELCOME_AMOUNT,
         },
     )

@@ -1,4 +1,4 @@
-"""Room for part captures, refunds, debt, rollover, allowances, spend limits and metering; spare indexes go."""
+"""Room for part captures, refunds, debt, rollover, allowances, spend limits and metering; spare indexes and keys go."""
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
@@ -9,7 +9,7 @@ import core.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("accounts", "0002_audit_append_only"),
+        ("accounts", "0005_entitlement_of_a_plan"),
         ("credits", "0002_ledger"),
     ]
 
@@ -193,6 +193,13 @@ class Migration(migrations.Migration):
             name="subject",
             field=models.CharField(blank=True, max_length=160),
         ),
+        migrations.AddField(
+            model_name="wallet",
+            name="limited",
+            field=models.BooleanField(
+                default=False, help_text="Whether spend limits are to be looked for at each hold."
+            ),
+        ),
         migrations.AlterField(
             model_name="entry",
             name="account",
@@ -209,6 +216,40 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AlterField(
+            model_name="entry",
+            name="lot",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="credits.lot",
+            ),
+        ),
+        migrations.AlterField(
+            model_name="entry",
+            name="posting",
+            field=models.ForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="entries",
+                to="credits.posting",
+            ),
+        ),
+        migrations.AlterField(
+            model_name="entry",
+            name="wallet",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="credits.wallet",
+            ),
+        ),
+        migrations.AlterField(
             model_name="hold",
             name="reference",
             field=models.CharField(max_length=160),
@@ -217,7 +258,11 @@ class Migration(migrations.Migration):
             model_name="hold",
             name="wallet",
             field=models.ForeignKey(
-                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="credits.wallet"
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="credits.wallet",
             ),
         ),
         migrations.AlterField(
@@ -255,6 +300,17 @@ class Migration(migrations.Migration):
             model_name="posting",
             name="reference",
             field=models.CharField(max_length=240),
+        ),
+        migrations.AlterField(
+            model_name="posting",
+            name="wallet",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="credits.wallet",
+            ),
         ),
         migrations.AlterField(
             model_name="wallet",

@@ -29,7 +29,7 @@ class Posting(models.Model):
     reason = models.CharField(max_length=200, blank=True)
     subject = models.CharField(max_length=160, blank=True)
     at = models.DateTimeField()
-    wallet = models.ForeignKey("credits.Wallet", models.PROTECT, db_index=False, related_name="+")
+    wallet = models.ForeignKey("credits.Wallet", models.PROTECT, db_index=False, db_constraint=False, related_name="+")
     hold = models.ForeignKey(
         "credits.Hold", models.PROTECT, null=True, db_index=False, db_constraint=False, related_name="+"
     )
@@ -39,7 +39,12 @@ class Posting(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["reference"], name="credits_posting_once")]
-        indexes = [models.Index(fields=["wallet", "-id"], name="credits_posting_statement")]
+        indexes = [
+            models.Index(fields=["wallet", "-id"], name="credits_posting_statement"),
+            models.Index(
+                fields=["wallet", "-id"], condition=~Q(kind__in=["capture", "void"]), name="credits_posting_rare"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.reference}"
@@ -49,7 +54,8 @@ class Entry(models.Model):
     """A line of a posting. Lines of a wallet name it and the lot; lines of its debt name only it; the platform's
     accounts have neither.
 
-    Rows are only ever added: UPDATE, DELETE and TRUNCATE are refused by a trigger.
+    Rows are only ever added: UPDATE, DELETE and TRUNCATE are refused by a trigger. What they name exists without
+    foreign keys: the verbs write it under the wallet's lock, it cannot be deleted, and `credits_violation` looks.
     """
 
     class Account(models.TextChoices):
@@ -61,10 +67,14 @@ class Entry(models.Model):
         ADJUSTMENTS = "adjustments"
 
     id = models.BigAutoField(primary_key=True)
-    posting = models.ForeignKey("credits.Posting", models.PROTECT, related_name="entries")
+    posting = models.ForeignKey("credits.Posting", models.PROTECT, db_constraint=False, related_name="entries")
     account = models.CharField(max_length=12, choices=Account.choices)
-    wallet = models.ForeignKey("credits.Wallet", models.PROTECT, null=True, db_index=False, related_name="+")
-    lot = models.ForeignKey("credits.Lot", models.PROTECT, null=True, db_index=False, related_name="+")
+    wallet = models.ForeignKey(
+        "credits.Wallet", models.PROTECT, null=True, db_index=False, db_constraint=False, related_name="+"
+    )
+    lot = models.ForeignKey(
+        "credits.Lot", models.PROTECT, null=True, db_index=False, db_constraint=False, related_name="+"
+    )
     amount = models.BigIntegerField()
 
     class Meta:

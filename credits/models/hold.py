@@ -20,7 +20,7 @@ class Hold(models.Model):
         EXPIRED = "expired"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    wallet = models.ForeignKey("credits.Wallet", models.PROTECT, db_index=False, related_name="+")
+    wallet = models.ForeignKey("credits.Wallet", models.PROTECT, db_index=False, db_constraint=False, related_name="+")
     reference = models.CharField(max_length=160)
     amount = models.PositiveBigIntegerField()
     captured = models.PositiveBigIntegerField(default=0)

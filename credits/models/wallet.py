@@ -16,6 +16,7 @@ class Wallet(models.Model):
     balance = models.BigIntegerField(default=0)
     held = models.BigIntegerField(default=0)
     debt = models.BigIntegerField(default=0, help_text="Clawed back beyond what was left; the next grant repays it.")
+    limited = models.BooleanField(default=False, help_text="Whether spend limits are to be looked for at each hold.")
     created_at = models.DateTimeField()
 
     class Meta:

@@ -6,20 +6,32 @@ BEGIN
         USING ERRCODE = 'restrict_violation';
 END $$;
 
-CREATE OR REPLACE FUNCTION ledger_check_posting() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
+-- All lines of a posting are written by one statement, and balance when it ends.
+CREATE OR REPLACE FUNCTION ledger_check_entries() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
-    n bigint;
-    p record;
-    e record;
+    wrong record;
 BEGIN
-    n := CASE WHEN TG_TABLE_NAME = 'credits_entry' THEN (to_jsonb(NEW) ->> 'posting_id')::bigint ELSE NEW.id END;
-    SELECT kind, amount INTO p FROM credits_posting WHERE id = n;
-    SELECT coalesce(sum(amount), 0) AS total, coalesce(sum(amount) FILTER (WHERE wallet_id IS NOT NULL), 0) AS own,
-        count(*) AS lines
-    INTO e FROM credits_entry WHERE posting_id = n;
-    IF e.total <> 0 OR e.own <> p.amount OR (e.lines < 2) <> (p.kind = 'void') THEN
-        RAISE EXCEPTION 'Posting % does not balance: % over % lines, % of the wallet instead of %.',
-            n, e.total, e.lines, e.own, p.amount USING ERRCODE = 'check_violation';
+    SELECT e.posting_id AS id, sum(e.amount) AS total, sum(e.amount) FILTER (WHERE e.wallet_id IS NOT NULL) AS own,
+        p.amount
+    INTO wrong
+    FROM credits_entry e LEFT JOIN credits_posting p ON p.id = e.posting_id
+    WHERE e.posting_id IN (SELECT a.posting_id FROM added a)
+    GROUP BY e.posting_id, p.id
+    HAVING sum(e.amount) <> 0 OR count(*) < 2 OR p.id IS NULL OR p.kind = 'void'
+        OR coalesce(sum(e.amount) FILTER (WHERE e.wallet_id IS NOT NULL), 0) <> p.amount
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'Posting % does not balance: its lines sum to %, those of the wallet to % instead of %.',
+            wrong.id, wrong.total, wrong.own, wrong.amount USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- A posting without lines is seen at the end of its transaction. A void has none.
+CREATE OR REPLACE FUNCTION ledger_check_posting() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM credits_entry WHERE posting_id = NEW.id) THEN
+        RAISE EXCEPTION 'Posting % has no lines.', NEW.id USING ERRCODE = 'check_violation';
     END IF;
     RETURN NULL;
 END $$;
@@ -39,7 +51,16 @@ CREATE TRIGGER credits_posting_keep BEFORE TRUNCATE ON credits_posting
 
 DROP TRIGGER IF EXISTS credits_posting_balances ON credits_posting;
 CREATE CONSTRAINT TRIGGER credits_posting_balances AFTER INSERT ON credits_posting
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger_check_posting();
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.kind <> 'void') EXECUTE FUNCTION ledger_check_posting();
 DROP TRIGGER IF EXISTS credits_entry_balances ON credits_entry;
-CREATE CONSTRAINT TRIGGER credits_entry_balances AFTER INSERT ON credits_entry
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger_check_posting();
+CREATE TRIGGER credits_entry_balances AFTER INSERT ON credits_entry
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION ledger_check_entries();
+
+-- The rows that the journal speaks of stay.
+DROP TRIGGER IF EXISTS credits_wallet_stays ON credits_wallet;
+CREATE TRIGGER credits_wallet_stays BEFORE DELETE ON credits_wallet
+    FOR EACH ROW EXECUTE FUNCTION ledger_refuse_change();
+DROP TRIGGER IF EXISTS credits_lot_stays ON credits_lot;
+CREATE TRIGGER credits_lot_stays BEFORE DELETE ON credits_lot FOR EACH ROW EXECUTE FUNCTION ledger_refuse_change();
+DROP TRIGGER IF EXISTS credits_hold_stays ON credits_hold;
+CREATE TRIGGER credits_hold_stays BEFORE DELETE ON credits_hold FOR EACH ROW EXECUTE FUNCTION ledger_refuse_change();

@@ -42,25 +42,27 @@ BEGIN
         RETURN QUERY SELECT 'in_debt'::text, NULL::uuid, 0::bigint, jsonb_build_object('debt', w.debt);
         RETURN;
     END IF;
-    FOR c IN
-        SELECT id, scope, subject, period, amount FROM credits_spendlimit
-        WHERE wallet_id = w.id AND (scope, subject) IN (('wallet', ''), ('key', p_for ->> 'key'),
-            ('member', p_for ->> 'member'), ('model', p_for ->> 'model'))
-        UNION ALL
-        SELECT w.id, 'plan', '', 'day', (p_for ->> 'daily_credits')::bigint
-        WHERE jsonb_typeof(p_for -> 'daily_credits') = 'number'
-    LOOP
-        since := ledger_period_start(c.period, p_at);
-        SELECT used INTO spent FROM credits_spending WHERE limit_id = c.id AND period_start = since;
-        IF coalesce(spent, 0) + p_amount > c.amount THEN
-            RETURN QUERY SELECT 'limited'::text, NULL::uuid, greatest(0, c.amount - coalesce(spent, 0)),
-                jsonb_build_object('scope', c.scope, 'subject', c.subject, 'period', c.period, 'limit', c.amount,
-                    'used', coalesce(spent, 0), 'since', since);
-            RETURN;
-        END IF;
-        limits := limits || c.id;
-        starts := starts || since;
-    END LOOP;
+    IF w.limited OR jsonb_typeof(p_for -> 'daily_credits') = 'number' THEN
+        FOR c IN
+            SELECT id, scope, subject, period, amount FROM credits_spendlimit
+            WHERE wallet_id = w.id AND (scope, subject) IN (('wallet', ''), ('key', p_for ->> 'key'),
+                ('member', p_for ->> 'member'), ('model', p_for ->> 'model'))
+            UNION ALL
+            SELECT w.id, 'plan', '', 'day', (p_for ->> 'daily_credits')::bigint
+            WHERE jsonb_typeof(p_for -> 'daily_credits') = 'number'
+        LOOP
+            since := ledger_period_start(c.period, p_at);
+            SELECT used INTO spent FROM credits_spending WHERE limit_id = c.id AND period_start = since;
+            IF coalesce(spent, 0) + p_amount > c.amount THEN
+                RETURN QUERY SELECT 'limited'::text, NULL::uuid, greatest(0, c.amount - coalesce(spent, 0)),
+                    jsonb_build_object('scope', c.scope, 'subject', c.subject, 'period', c.period, 'limit', c.amount,
+                        'used', coalesce(spent, 0), 'since', since);
+                RETURN;
+            END IF;
+            limits := limits || c.id;
+            starts := starts || since;
+        END LOOP;
+    END IF;
     SELECT * INTO d FROM ledger_draw(w.id, p_amount, coalesce(p_for ->> 'pipeline', ''), p_at, NULL, false);
     IF d.drawn = 0 THEN
         RETURN QUERY SELECT 'insufficient'::text, NULL::uuid, d.usable, NULL::jsonb;
@@ -84,7 +86,7 @@ END $$;
 -- one in which credits go back, so that parts and whole come to the same. Gives what is kept of each draw after it.
 CREATE OR REPLACE FUNCTION ledger_keep(
     p_lots uuid[], p_drawn bigint[], p_kept bigint[], p_amount bigint
-) RETURNS bigint[] LANGUAGE plpgsql SET enable_seqscan = off AS $$
+) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE
     kept bigint[] := p_kept;
     wanted bigint := p_amount;
@@ -108,6 +110,9 @@ END $$;
 CREATE OR REPLACE FUNCTION ledger_difference(p_from bigint[], p_less bigint[]) RETURNS bigint[]
 LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
+    IF cardinality(p_from) = 1 THEN
+        RETURN ARRAY[p_from[1] - p_less[1]];
+    END IF;
     RETURN ARRAY(SELECT a - b FROM unnest(p_from, p_less) WITH ORDINALITY AS t (a, b, nth) ORDER BY nth);
 END $$;
 
@@ -131,8 +136,9 @@ BEGIN
         RETURN QUERY SELECT 'no_hold'::text, 0::bigint, 0::bigint;
         RETURN;
     END IF;
+    -- The hold needs no lock of its own: who changes one has its wallet's.
     SELECT * INTO w FROM credits_wallet WHERE id = w.id FOR UPDATE;
-    SELECT * INTO h FROM credits_hold WHERE id = p_hold FOR UPDATE;
+    SELECT * INTO h FROM credits_hold WHERE id = p_hold;
     IF p_state = 'held' THEN
         SELECT p.amount INTO more FROM credits_posting p WHERE p.reference = 'hold:' || p_hold || ':' || p_part;
         IF FOUND THEN
@@ -179,8 +185,8 @@ BEGIN
             UPDATE credits_spending s SET used = s.used - back FROM unnest(h.limit_ids, h.limit_starts) AS t (id, since)
             WHERE s.limit_id = t.id AND s.period_start = t.since;
         END IF;
-        PERFORM ledger_give_back(w.id, h.lot_ids, ledger_difference(h.lot_amounts, kept), 'hold:' || p_hold, p_at,
-            p_grace);
+        PERFORM ledger_give_back(w.id, w.debt, h.lot_ids, ledger_difference(h.lot_amounts, kept), 'hold:' || p_hold,
+            p_at, p_grace);
     END IF;
     RETURN QUERY SELECT 'closed'::text, total, h.amount - total;
 END $$;
@@ -206,7 +212,7 @@ BEGIN
         RETURN;
     END IF;
     SELECT * INTO w FROM credits_wallet WHERE id = w.id FOR UPDATE;
-    SELECT * INTO h FROM credits_hold WHERE id = p_hold FOR UPDATE;
+    SELECT * INTO h FROM credits_hold WHERE id = p_hold;
     inputs := ledger_digest(w.id, p_amount, p_hold::text);
     SELECT inputs_hash INTO seen FROM credits_posting WHERE reference = 'refund:' || p_reference;
     IF FOUND THEN
@@ -234,6 +240,6 @@ BEGIN
         FROM unnest(h.limit_ids, h.limit_starts) AS t (id, since)
         WHERE s.limit_id = t.id AND s.period_start = t.since;
     END IF;
-    PERFORM ledger_give_back(w.id, h.lot_ids, giving, 'refund:' || p_reference, p_at, p_grace);
+    PERFORM ledger_give_back(w.id, w.debt, h.lot_ids, giving, 'refund:' || p_reference, p_at, p_grace);
     RETURN QUERY SELECT 'refunded'::text, h.captured - h.refunded - p_amount;
 END $$;

@@ -39,46 +39,46 @@ END $$;
 CREATE OR REPLACE FUNCTION ledger_draw(
     p_wallet uuid, p_amount bigint, p_pipeline text, p_at timestamptz, p_first uuid, p_partly boolean,
     OUT lots uuid[], OUT amounts bigint[], OUT drawn bigint, OUT usable bigint
-) LANGUAGE plpgsql SET enable_seqscan = off AS $$
+) LANGUAGE plpgsql AS $$
 DECLARE
-    l record;
+    ids uuid[];
+    rest bigint[];
     take bigint;
 BEGIN
+    SELECT array_agg(l.id), array_agg(l.remaining), coalesce(sum(l.remaining), 0) INTO ids, rest, usable FROM (
+        SELECT id, remaining FROM credits_lot
+        WHERE wallet_id = p_wallet AND NOT closed AND (expires_at IS NULL OR expires_at > p_at)
+            AND (p_pipeline IS NULL OR (effective_at <= greatest(p_at, created_at)
+                AND (applies_to = '{}' OR p_pipeline = ANY (applies_to))))
+            AND id IS DISTINCT FROM p_first
+        ORDER BY priority, expires_at NULLS LAST, paid, id
+    ) l;
+    IF p_first IS NOT NULL THEN
+        SELECT id || ids, remaining || rest, usable + remaining INTO ids, rest, usable
+        FROM credits_lot WHERE id = p_first AND wallet_id = p_wallet;
+    END IF;
     lots := '{}';
     amounts := '{}';
     drawn := 0;
-    usable := 0;
-    IF p_first IS NOT NULL THEN
-        SELECT id, remaining INTO l FROM credits_lot WHERE id = p_first AND wallet_id = p_wallet;
-        usable := coalesce(l.remaining, 0);
-        drawn := least(usable, p_amount);
-        IF drawn > 0 THEN
-            lots := ARRAY[l.id];
-            amounts := ARRAY[drawn];
-        END IF;
+    IF usable < p_amount AND NOT p_partly THEN
+        RETURN;
     END IF;
-    FOR l IN
-        SELECT id, remaining FROM credits_lot
-        WHERE wallet_id = p_wallet AND NOT closed AND (expires_at IS NULL OR expires_at > p_at)
-            AND (p_pipeline IS NULL
-                OR (effective_at <= greatest(p_at, created_at) AND (applies_to = '{}' OR p_pipeline = ANY (applies_to))))
-            AND id IS DISTINCT FROM p_first
-        ORDER BY priority, expires_at NULLS LAST, paid, id
-    LOOP
-        usable := usable + l.remaining;
-        take := least(l.remaining, p_amount - drawn);
+    FOR i IN 1 .. coalesce(cardinality(ids), 0) LOOP
+        EXIT WHEN drawn = p_amount;
+        take := least(rest[i], p_amount - drawn);
         IF take > 0 THEN
-            lots := lots || l.id;
+            lots := lots || ids[i];
             amounts := amounts || take;
             drawn := drawn + take;
         END IF;
     END LOOP;
-    IF drawn < p_amount AND NOT p_partly THEN
-        drawn := 0;
-        RETURN;
+    -- Most draws are from one lot; a plan without a join costs half.
+    IF cardinality(lots) = 1 THEN
+        UPDATE credits_lot SET remaining = remaining - drawn, closed = (remaining = drawn) WHERE id = lots[1];
+    ELSE
+        UPDATE credits_lot SET remaining = remaining - d.amount, closed = (remaining = d.amount)
+        FROM unnest(lots, amounts) AS d (lot, amount) WHERE id = d.lot;
     END IF;
-    UPDATE credits_lot SET remaining = remaining - d.amount, closed = (remaining = d.amount)
-    FROM unnest(lots, amounts) AS d (lot, amount) WHERE id = d.lot;
 END $$;
 
 -- A time-ordered id, as core.ids.uuid7 makes them: lots of equal standing are drawn oldest first, which is by id.
@@ -103,55 +103,58 @@ BEGIN
 END $$;
 
 -- Debt is repaid first: by whatever was just granted or came back.
-CREATE OR REPLACE FUNCTION ledger_repay(p_wallet uuid, p_cause text, p_at timestamptz) RETURNS bigint
-LANGUAGE plpgsql SET enable_seqscan = off AS $$
+CREATE OR REPLACE FUNCTION ledger_repay(p_wallet uuid, p_cause text, p_at timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
 DECLARE
     w credits_wallet%ROWTYPE;
     d record;
 BEGIN
     SELECT * INTO w FROM credits_wallet WHERE id = p_wallet;
-    IF w.debt = 0 THEN
-        RETURN 0;
-    END IF;
     SELECT * INTO d FROM ledger_draw(p_wallet, w.debt, NULL, p_at, NULL, true);
     IF d.drawn > 0 THEN
         PERFORM ledger_post(p_wallet, 'repay', 'repay:' || p_cause, p_at, 0, w.balance, d.lots,
             ledger_negative(d.amounts), 'issued', p_debt => d.drawn, p_reason => 'debt');
         UPDATE credits_wallet SET debt = debt - d.drawn WHERE id = p_wallet;
     END IF;
-    RETURN d.drawn;
 END $$;
 
 -- Returns credits to the lots they came from. What came from a lot that has expired meanwhile lives on in a lot of its
--- own for a while, with the old one's standing. Debt is repaid from what came back.
+-- own for a while, with the old one's standing. A debt of the wallet is repaid from what came back.
 CREATE OR REPLACE FUNCTION ledger_give_back(
-    p_wallet uuid, p_lots uuid[], p_amounts bigint[], p_cause text, p_at timestamptz, p_grace interval
-) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $$
+    p_wallet uuid, p_debt bigint, p_lots uuid[], p_amounts bigint[], p_cause text, p_at timestamptz, p_grace interval
+) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     old credits_lot%ROWTYPE;
     grace uuid;
     balance bigint;
-    d record;
+    given integer;
 BEGIN
-    UPDATE credits_lot SET remaining = remaining + t.amount, closed = false
-    FROM unnest(p_lots, p_amounts) AS t (lot, amount)
-    WHERE id = t.lot AND t.amount > 0 AND (expires_at IS NULL OR expires_at > p_at);
-    FOR d IN
-        SELECT t.lot, t.amount FROM unnest(p_lots, p_amounts) WITH ORDINALITY AS t (lot, amount, nth)
-        JOIN credits_lot l ON l.id = t.lot AND l.expires_at <= p_at
-        WHERE t.amount > 0 ORDER BY t.nth
-    LOOP
-        SELECT * INTO old FROM credits_lot WHERE id = d.lot;
+    IF cardinality(p_lots) = 1 THEN
+        UPDATE credits_lot SET remaining = remaining + p_amounts[1], closed = false
+        WHERE id = p_lots[1] AND (expires_at IS NULL OR expires_at > p_at);
+    ELSE
+        UPDATE credits_lot SET remaining = remaining + t.amount, closed = false
+        FROM unnest(p_lots, p_amounts) AS t (lot, amount)
+        WHERE id = t.lot AND t.amount > 0 AND (expires_at IS NULL OR expires_at > p_at);
+    END IF;
+    GET DIAGNOSTICS given = ROW_COUNT;
+    IF given < cardinality(array_remove(p_amounts, 0)) THEN
         SELECT w.balance INTO balance FROM credits_wallet w WHERE w.id = p_wallet;
-        grace := ledger_uuid7();
-        INSERT INTO credits_lot (id, wallet_id, origin, reference, priority, paid, amount, remaining, closed,
-            applies_to, parent_id, generation, rollover_times, effective_at, expires_at, created_at)
-        VALUES (grace, p_wallet, 'grace', 'grace:' || p_cause || ':' || old.id, old.priority, old.paid, d.amount,
-            d.amount, false, old.applies_to, old.id, 0, 0, p_at, p_at + p_grace, p_at);
-        PERFORM ledger_post(p_wallet, 'grace', 'grace:' || p_cause || ':' || old.id, p_at, 0, balance,
-            ARRAY[old.id, grace], ARRAY[-d.amount, d.amount], 'issued', p_reason => 'lot_expired');
-    END LOOP;
-    PERFORM ledger_repay(p_wallet, p_cause, p_at);
+        FOR i IN 1 .. cardinality(p_lots) LOOP
+            SELECT * INTO old FROM credits_lot WHERE id = p_lots[i];
+            CONTINUE WHEN p_amounts[i] = 0 OR old.expires_at IS NULL OR old.expires_at > p_at;
+            grace := ledger_uuid7();
+            INSERT INTO credits_lot (id, wallet_id, origin, reference, priority, paid, amount, remaining, closed,
+                applies_to, parent_id, generation, rollover_times, effective_at, expires_at, created_at)
+            VALUES (grace, p_wallet, 'grace', 'grace:' || p_cause || ':' || old.id, old.priority, old.paid,
+                p_amounts[i], p_amounts[i], false, old.applies_to, old.id, 0, 0, p_at, p_at + p_grace, p_at);
+            PERFORM ledger_post(p_wallet, 'grace', 'grace:' || p_cause || ':' || old.id, p_at, 0, balance,
+                ARRAY[old.id, grace], ARRAY[-p_amounts[i], p_amounts[i]], 'issued', p_reason => 'lot_expired');
+        END LOOP;
+    END IF;
+    IF p_debt > 0 THEN
+        PERFORM ledger_repay(p_wallet, p_cause, p_at);
+    END IF;
 END $$;
 
 -- Adds a lot, once for its reference. p_kind is grant, or adjust for a correction upwards.

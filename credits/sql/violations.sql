@@ -37,6 +37,19 @@ UNION ALL
 SELECT 'posting_amount_equals_wallet_entries', 'posting:' || p.id, coalesce(e.own, 0), p.amount
 FROM credits_posting p LEFT JOIN posted e ON e.posting_id = p.id WHERE p.amount <> coalesce(e.own, 0)
 UNION ALL
+SELECT 'entry_names_what_exists', 'entry:' || e.id, 1, 0
+FROM credits_entry e
+LEFT JOIN credits_posting p ON p.id = e.posting_id
+LEFT JOIN credits_wallet w ON w.id = e.wallet_id
+LEFT JOIN credits_lot l ON l.id = e.lot_id
+WHERE p.id IS NULL OR (e.wallet_id IS NOT NULL AND (w.id IS NULL OR e.wallet_id <> p.wallet_id))
+    OR (e.lot_id IS NOT NULL AND (l.id IS NULL OR l.wallet_id <> e.wallet_id))
+UNION ALL
+SELECT 'hold_names_what_exists', 'hold:' || h.id, cardinality(h.lot_ids), count(l.id)
+FROM credits_hold h LEFT JOIN credits_wallet w ON w.id = h.wallet_id
+LEFT JOIN credits_lot l ON l.id = ANY (h.lot_ids) AND l.wallet_id = h.wallet_id
+GROUP BY h.id, w.id HAVING w.id IS NULL OR count(l.id) <> cardinality(h.lot_ids)
+UNION ALL
 SELECT 'statement_runs_on', 'posting:' || id, before + amount, balance_after
 FROM (SELECT id, amount, balance_after,
     lag(balance_after, 1, 0::bigint) OVER (PARTITION BY wallet_id ORDER BY id) AS before FROM credits_posting) p

@@ -7,6 +7,7 @@ from generation import state
 _TIME = {"type": "string", "format": "date-time"}
 _MAYBE_TIME = {"type": ["string", "null"], "format": "date-time"}
 _MAYBE_TEXT = {"type": ["string", "null"]}
+NUMBER = {"type": ["integer", "string"], "description": "A number when whole, else a decimal text, such as 1.048576."}
 
 
 def _object(properties: dict[str, Any], *, optional: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -56,7 +57,7 @@ QUOTE = _object(
         "id": {"type": "string"}, "object": {"const": "quote"}, "pipeline": {"type": "string"},
         "model": {"type": "string"},
         "lines": {"type": "array", "items": _object({"label": {"type": "string"}, "unit": {"type": "string"},
-                                                     "quantity": {"type": "integer"}, "credits": {"type": "integer"}})},
+                                                     "quantity": NUMBER, "credits": {"type": "integer"}})},
         "total_credits": {"type": "integer"}, "expires_at": _TIME,
         "warnings": {"type": "array", "items": {"type": "string"}},
     }

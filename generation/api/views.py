@@ -43,17 +43,17 @@ class Quotes(APIView):
               problems=(400, 404, 413, 415))  # fmt: skip
     def post(self, request: Request) -> Response:
         data = _checked(request, bodies.QUOTE)
-        caller = current.principal(request)
+        caller, now = current.principal(request), timezone.now()
         model = limits.resolve(
-            granted=caller.entitlements, pipeline=data["pipeline"], model=data.get("model", catalog.AUTO)
+            granted=caller.entitlements, pipeline=data["pipeline"], model=data.get("model", catalog.AUTO), at=now
         )
-        priced = quoting.price(pipeline=data["pipeline"], model=model, given=data["input"])
+        priced = quoting.price(pipeline=data["pipeline"], model=model, given=data["input"], at=now)
         offer = pricing.offer(
-            workspace_id=caller.workspace_id, request_hash=priced.request_hash, lines=priced.lines, at=timezone.now()
+            workspace_id=caller.workspace_id, request_hash=priced.request_hash, lines=priced.lines, at=now
         )
         lines = [
-            {"label": line.label, "unit": line.unit, "quantity": line.quantity, "credits": line.credits}
-            for line in offer.lines
+            {"label": line.label, "unit": line.unit, "quantity": pricing.shown(line.quantity), "credits": line.credits}
+            for line in pricing.grouped(offer.lines)
         ]
         return Response(
             {

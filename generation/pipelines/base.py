@@ -9,12 +9,12 @@ from providers.contracts import Revision
 
 @dataclass(frozen=True, slots=True)
 class StepPlan:
-    """A node: `units` of the model's price unit, `cost` in expected slot-milliseconds."""
+    """A node. `measures` are what a price can be made of (credits.measures), `cost` is expected slot-milliseconds."""
 
     name: str
     kind: str
     params: Mapping[str, Any]
-    units: int
+    measures: Mapping[str, Any]
     cost: int
     output_index: int | None
     depends_on: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 import math
 import secrets
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from core.errors import UnsupportedParameter
@@ -15,7 +16,7 @@ SHAPES: Mapping[str, tuple[int, int]] = {
     "4:5": (928, 1152), "3:4": (880, 1184), "2:3": (832, 1248), "9:16": (768, 1376),
 }  # fmt: skip
 _SEEDS = 2**32
-_MEGAPIXEL = 1_048_576
+_MEGAPIXEL, _MILLION = 1_048_576, 1_000_000
 _LEAST_COST = 50
 
 
@@ -41,13 +42,24 @@ def plan(*, given: Mapping[str, Any], revision: Revision) -> Plan:
                 # What to ask for again: the shape by name if that is how it was asked for.
                 "recall": {name: given[name] for name in ("aspect_ratio", "width", "height", "style") if name in given},
             },
-            units=per_call,
+            measures=measures_of(
+                images=per_call, width=width, height=height, style=str(given.get("style", "auto")),
+                operation=str(given.get("operation", "generate")),
+            ),
             cost=cost,
             output_index=number,
         )
         for number in range(math.ceil(count / per_call))
     )  # fmt: skip
     return Plan(input={**given, "n": count}, steps=steps, asked=count)
+
+
+def measures_of(*, images: int, width: int, height: int, style: str, operation: str) -> Mapping[str, Any]:
+    """What a call can be priced by. Megapixels are millions of pixels, of all its pictures together."""
+    return {
+        "calls": 1, "images": images, "width": width, "height": height,
+        "megapixels": Decimal(images * width * height) / _MILLION, "style": style, "operation": operation,
+    }  # fmt: skip
 
 
 def size_of(given: Mapping[str, Any]) -> tuple[int, int]:

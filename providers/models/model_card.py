@@ -1,4 +1,3 @@
-from django.core.validators import MaxValueValidator
 from django.db import models
 
 
@@ -34,21 +33,7 @@ class ModelCard(models.Model):
     position = models.PositiveSmallIntegerField(default=100, help_text="`auto` takes the lowest of its pipeline.")
     retires_at = models.DateTimeField(null=True, blank=True)
     successor = models.CharField(max_length=80, blank=True)
-    credits_override = models.PositiveIntegerField(
-        null=True,
-        blank=True,
-        validators=[MaxValueValidator(1_000_000)],
-        help_text="Credits per unit instead of the catalogue's price.",
-    )
     updated_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(credits_override=None) | models.Q(credits_override__gte=1),
-                name="providers_card_price_positive",
-            )
-        ]
 
     def __str__(self) -> str:
         return self.slug

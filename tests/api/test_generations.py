@@ -8,6 +8,7 @@ from core.ids import to_public
 from generation.models import Job
 from tests.factories.accounts import make_person
 from tests.factories.assets import read
+from tests.factories.credits import publish
 from tests.factories.generation import work_off
 
 pytestmark = pytest.mark.django_db
@@ -127,12 +128,8 @@ class TestQuote:
         assert person.held() == 0
 
     def test_is_honoured_after_the_price_has_risen(self, api):
-        from providers import catalog
-        from providers.models import ModelCard
-
         quote = api.post("/quotes", BODY).json()
-        ModelCard.objects.update(credits_override=50)
-        catalog.forget()
+        publish(50)
         made = api.post("/generations", {**BODY, "quote_id": quote["id"]}).json()
         assert made["charge"]["quoted"] == 5
 

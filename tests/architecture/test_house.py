@@ -146,6 +146,7 @@ class TestDatabase:
             "credits/sql/lots.sql",
             "credits/sql/holds.sql",
             "credits/sql/guards.sql",
+            "credits/sql/prices.sql",
             "credits/sql/refund_matrix.sql",
             "generation/sql/jobs.sql",
             "generation/sql/load.sql",

@@ -52,7 +52,7 @@ class TestThreads:
     @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
     def test_show_up_a_ledger_that(self, mutant):
         source = source_of(mutant.function)
-        assert source.count(mutant.old) == 1
+        assert mutant.old in source
         install(source.replace(mutant.old, mutant.new))
         try:
             for seed in range(12):
@@ -82,9 +82,9 @@ class TestKilledProcess:
                  str(told)], cwd=ROOT, env=environ, start_new_session=True,
             )  # fmt: skip
             deadline = time.monotonic() + 60
-            while not (told.exists() and told.stat().st_size > before) and time.monotonic() < deadline:
+            while not (told.exists() and told.stat().st_size > before + 6_000) and time.monotonic() < deadline:
                 time.sleep(0.02)
-            time.sleep(chance.uniform(0.3, 1.5))
+            time.sleep(chance.uniform(0, 0.5))
             os.killpg(process.pid, signal.SIGKILL)
             assert process.wait() == -signal.SIGKILL
         self.wait_until_the_database_has_noticed()

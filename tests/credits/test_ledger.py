@@ -204,16 +204,51 @@ class TestStatement:
 class TestDatabase:
     """What no code path may do, because PostgreSQL refuses it."""
 
-    def test_refuses_a_posting_that_does_not_balance(self, workspace_id):
+    def posting(self, lot, amount, kind="adjust"):
+        return Posting.objects.create(
+            kind=kind, reference=str(uuid4()), at=NOW, wallet_id=lot.wallet_id, amount=amount, balance_after=10 + amount
+        )
+
+    @pytest.mark.parametrize("lines", [[5], [5, -4], [5, -5, 1], [4, -4]])
+    def test_refuses_a_posting_that_does_not_balance(self, workspace_id, lines):
         grant(workspace_id, 10, reference="g")
         lot = Lot.objects.get(reference="grant:g")
         with pytest.raises((IntegrityError, InternalError), match="does not balance"), transaction.atomic():
-            posting = Posting.objects.create(
-                kind="adjust", reference="bad", at=NOW, wallet_id=lot.wallet_id, amount=5, balance_after=15
-            )
-            Entry.objects.create(posting=posting, account="wallet", wallet_id=lot.wallet_id, lot=lot, amount=5)
+            posting = self.posting(lot, 5)
+            own = Entry(posting=posting, account="wallet", wallet_id=lot.wallet_id, lot=lot, amount=lines[0])
+            others = [Entry(posting=posting, account="adjustments", amount=amount) for amount in lines[1:]]
+            Entry.objects.bulk_create([own, *others])
+
+    def test_refuses_to_add_to_a_posting_that_stands(self, workspace_id):
+        grant(workspace_id, 10, reference="g")
+        posting, lot = Posting.objects.get(reference="grant:g"), Lot.objects.get(reference="grant:g")
+        with pytest.raises((IntegrityError, InternalError), match="does not balance"), transaction.atomic():
+            Entry.objects.bulk_create(
+                [Entry(posting=posting, account="wallet", wallet_id=lot.wallet_id, lot=lot, amount=5),
+                 Entry(posting=posting, account="issued", amount=-5)]
+            )  # fmt: skip
+
+    def test_refuses_lines_of_no_posting_and_a_posting_of_no_lines(self, workspace_id):
+        grant(workspace_id, 10, reference="g")
+        lot = Lot.objects.get(reference="grant:g")
+        with pytest.raises((IntegrityError, InternalError), match="does not balance"), transaction.atomic():
+            Entry.objects.bulk_create(
+                [Entry(posting_id=10**9, account=account, amount=amount) for account, amount in
+                 (("issued", -5), ("breakage", 5))]
+            )  # fmt: skip
+        with pytest.raises((IntegrityError, InternalError), match="no lines"), transaction.atomic():
+            self.posting(lot, 0)
             with connection.cursor() as cursor:
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+    @pytest.mark.parametrize(
+        "statement", ["DELETE FROM credits_wallet", "DELETE FROM credits_lot", "DELETE FROM credits_hold"]
+    )
+    def test_keeps_what_the_journal_speaks_of(self, workspace_id, statement):
+        grant(workspace_id, 10)
+        hold(workspace_id, 5)
+        with pytest.raises(IntegrityError, match="is refused"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement)
 
     @pytest.mark.parametrize(
         "statement",

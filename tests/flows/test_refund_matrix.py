@@ -10,10 +10,10 @@ from django.utils import timezone
 from core.ids import to_public
 from credits import ledger, selectors
 from credits.models import Hold, Posting, UsageRecord
-from generation import execution, recovery, submission
+from generation import execution, offers, recovery, submission
 from generation.models import Job, Step
 from moderation.models import Rule
-from providers import catalog, registry
+from providers import registry
 from tests.factories.accounts import make_person
 from tests.factories.generation import claim, work_off
 
@@ -33,7 +33,7 @@ def scripted(settings):
     settings.PROVIDERS_EXTRA_ADAPTERS = ["scripted=tests.fakes.scripted:ScriptedAdapter"]
     settings.PROVIDERS_CATALOGUE_DIRS = [str(Path(__file__).parent.parent / "fakes" / "catalogue")]
     registry._paths.cache_clear()
-    catalog.sync(at=timezone.now())
+    assert offers.sync(at=timezone.now()).refusals == ()
     yield
     registry._paths.cache_clear()
     registry.adapter.cache_clear()

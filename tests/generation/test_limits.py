@@ -73,7 +73,7 @@ class TestCheck:
 
         from generation import limits, quoting
 
-        priced = quoting.price(pipeline="image", model="auto", given={"prompt": "a fox"})
+        priced = quoting.price(pipeline="image", model="auto", given={"prompt": "a fox"}, at=timezone.now())
         step = priced.plan.steps[0]
         long = replace(step, params={**step.params, "duration_s": 61})
         of = replace(priced, plan=replace(priced.plan, steps=(step, long)))
@@ -90,13 +90,13 @@ class TestResolve:
     def test_makes_auto_the_first_model_that_the_plan_has(self, person, settings, tmp_path):
         import yaml
 
+        from generation import offers
         from providers import catalog
 
         spec = yaml.safe_load((catalog._BUILT_IN / "sketch-image.yaml").read_text())
         (tmp_path / "other.yaml").write_text(yaml.safe_dump({**spec, "slug": "other-image", "position": 99}))
         settings.PROVIDERS_CATALOGUE_DIRS = [str(tmp_path)]
-        catalog.sync(at=timezone.now())
-        catalog.forget()
+        offers.sync(at=timezone.now())
         person.limit(models=["other-image"])
         accepted = order(person)
         assert accepted.job.model == "other-image@1"

@@ -11,6 +11,7 @@ from assets.models import Asset
 from credits import selectors as credits_of
 from generation.models import Job
 from tests.factories.assets import read
+from tests.factories.credits import publish
 from tests.factories.generation import submit, work_off
 
 pytestmark = pytest.mark.django_db
@@ -99,11 +100,7 @@ class TestStudio:
         assert "10 credits came back to your wallet" in page
 
     def test_charges_no_more_than_stood_on_the_button(self, person):
-        from providers import catalog
-        from providers.models import ModelCard
-
-        ModelCard.objects.update(credits_override=60)
-        catalog.forget()
+        publish(60)
         browser = person.browser()
         answer = browser.post("/studio", {**self.FORM, "max_credits": "10"}, headers={"HX-Request": "true"})
         assert answer.status_code == 422
@@ -114,8 +111,6 @@ class TestStudio:
 
     def test_tries_again_once_for_a_double_click_and_at_the_old_price(self, person):
         from core.ids import to_public
-        from providers import catalog
-        from providers.models import ModelCard
 
         failed = to_public("gen", submit(person, prompt="[[fail:timeout]] fox"))
         work_off()
@@ -128,8 +123,7 @@ class TestStudio:
         statuses = [browser.post(path, form, headers={"HX-Request": "true"}).status_code for _ in range(2)]
         assert statuses == [201, 204]
         assert Job.objects.count() == 2
-        ModelCard.objects.update(credits_override=60)
-        catalog.forget()
+        publish(60)
         answer = browser.post(path, {"idempotency_key": "later"}, headers={"HX-Request": "true"})
         assert "The price is 60 credits now" in answer["HX-Trigger"]
         assert Job.objects.count() == 2

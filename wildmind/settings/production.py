@@ -37,6 +37,9 @@ EMAIL_PORT = env_int("WILDMIND_SMTP_PORT", default=587, minimum=1, maximum=65535
 EMAIL_HOST_USER = env_str("WILDMIND_SMTP_USER", default="")
 EMAIL_HOST_PASSWORD = env_secret("WILDMIND_SMTP_PASSWORD", default="")
 EMAIL_USE_TLS = env_bool("WILDMIND_SMTP_TLS", default=True)
+DEFAULT_FROM_EMAIL = env_str("WILDMIND_MAIL_FROM", default="webmaster@localhost")
+# A mail server that does not answer must not keep a worker.
+EMAIL_TIMEOUT = 20
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 GENERATION_DIRECTIVES_OUTSIDE_SANDBOX = False
 SEED_DEMO_ALLOWED = False

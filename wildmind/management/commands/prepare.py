@@ -7,7 +7,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from accounts import plans
-from providers import catalog
+from generation import offers
 from wildmind import seed
 from wildmind.settings.env import env_str
 
@@ -22,8 +22,11 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0, interactive=False)
         for plan in plans.sync(at=timezone.now()):
             self.stdout.write(f"plans: add {plan}")
-        for change in catalog.sync(at=timezone.now()):
+        done = offers.sync(at=timezone.now())
+        for change in done.changes:
             self.stdout.write(f"catalogue: {change}")
+        for refusal in done.refusals:
+            self.stderr.write(f"catalogue: {refusal}")
         if env_str("WILDMIND_SEED", default="demo") == "demo":
             for line in seed.demo(at=timezone.now()):
                 self.stdout.write(line)

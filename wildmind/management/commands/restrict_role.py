@@ -5,7 +5,7 @@ from django.db import connection, transaction
 from psycopg import sql
 
 # What is only ever added to. A role that does not own them cannot switch their triggers off either.
-JOURNALS = ("credits_posting", "credits_entry", "accounts_auditevent")
+JOURNALS = ("credits_posting", "credits_entry", "credits_price", "accounts_auditevent")
 
 
 class Command(BaseCommand):

@@ -1,3 +1,5 @@
+"""Wallets, lots, holds and the journal, read-only; credits and limits move through verbs."""
+
 from datetime import timedelta
 from typing import Any, cast
 
@@ -16,7 +18,7 @@ from core.errors import DomainError
 from core.ids import uuid7
 from credits import ledger, quotas
 from credits.ledger import Terms
-from credits.models import Allowance, Entry, Hold, Lot, Posting, Quote, SpendLimit, UsageRecord, Wallet
+from credits.models import Allowance, Entry, Hold, Lot, Notice, Posting, Quote, SpendLimit, UsageRecord, Wallet
 
 
 class GrantForm(forms.Form):
@@ -187,3 +189,13 @@ class SpendLimitAdmin(admin.ModelAdmin[SpendLimit]):
         audit.record(action="spend_limit.set", actor=f"user:{request.user.pk}", at=now,
                      workspace_id=wallet.workspace_id, target=f"{limit.scope}:{limit.subject}",
                      reason=f"{amount} a {limit.period}")  # fmt: skip
+
+
+@admin.register(Notice)
+class NoticeAdmin(ReadOnlyAdmin[Notice]):
+    """`sending` that stays so is a mail of a process that died: it may have gone out, and is not sent again."""
+
+    list_display = ("raised_at", "kind", "wallet", "amount", "state", "tries", "next_try_at", "sent_at")
+    list_filter = ("state", "kind")
+    search_fields = ("=wallet__workspace__id",)
+    list_select_related = ("wallet",)

@@ -1,0 +1,3 @@
+from credits.admin import money, prices
+
+__all__ = ["money", "prices"]
