@@ -34,8 +34,8 @@ WITH made AS (
     INSERT INTO accounts_workspace (id, name, kind, created_at)
     SELECT gen_random_uuid(), 'bench', 'personal', now() FROM generate_series(1, %(wallets)s) RETURNING id
 ), held AS (
-    INSERT INTO credits_wallet (id, workspace_id, sandbox, balance, held, debt, created_at)
-    SELECT gen_random_uuid(), id, false, 0, 0, 0, now() FROM made
+    INSERT INTO credits_wallet (id, workspace_id, sandbox, balance, held, debt, limited, created_at)
+    SELECT gen_random_uuid(), id, false, 0, 0, 0, false, now() FROM made
 )
 SELECT id::text FROM made
 """
