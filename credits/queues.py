@@ -2,6 +2,7 @@ from core.queueing import TaskRef
 
 EXPIRE_LOTS = TaskRef("credits.expire_lots", "maintenance")
 FORGET_QUOTES = TaskRef("credits.forget_quotes", "maintenance")
+RECONCILE = TaskRef("credits.reconcile", "maintenance")
 EXPIRE_HOLDS = TaskRef("credits.expire_holds", "maintenance")
 RENEW_ALLOWANCES = TaskRef("credits.renew_allowances", "maintenance")
 RAISE_NOTICES = TaskRef("credits.raise_notices", "maintenance")

@@ -1,9 +1,12 @@
 """Celery's doors. Each may run twice, late or in several processes at once."""
 
+import structlog
 from celery import shared_task
 from django.utils import timezone
 
-from credits import expiry, notices, pricing, renewals
+from credits import expiry, notices, pricing, reconciliation, renewals
+
+_log = structlog.get_logger(__name__)
 
 
 @shared_task(name="credits.expire_lots", ignore_result=True)
@@ -14,6 +17,12 @@ def expire_lots(**_: object) -> None:
 @shared_task(name="credits.forget_quotes", ignore_result=True)
 def forget_quotes(**_: object) -> None:
     pricing.forget_expired(at=timezone.now())
+
+
+@shared_task(name="credits.reconcile", ignore_result=True)
+def reconcile(**_: object) -> None:
+    for row in reconciliation.violations():
+        _log.error("credits.ledger.broken", **row)
 
 
 @shared_task(name="credits.expire_holds", ignore_result=True)

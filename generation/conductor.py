@@ -21,6 +21,7 @@ from credits.queues import (
     EXPIRE_LOTS,
     FORGET_QUOTES,
     RAISE_NOTICES,
+    RECONCILE,
     RENEW_ALLOWANCES,
 )
 from generation import recovery
@@ -40,6 +41,7 @@ SCHEDULE: tuple[tuple[TaskRef, float], ...] = (
     (EXPIRE_HOLDS, 60.0),
     (RENEW_ALLOWANCES, 60.0),
     (RAISE_NOTICES, 300.0),
+    (RECONCILE, 86_400.0),
 )
 
 

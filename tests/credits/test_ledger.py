@@ -291,3 +291,14 @@ class TestDatabase:
         assert {row["invariant"] for row in selectors.violations()} == {
             "balance_equals_lots_and_holds", "lot_remaining_equals_entries_less_draws",
         }  # fmt: skip
+
+    @pytest.mark.breaks_invariants
+    def test_is_looked_over_each_day_and_says_so_in_the_log(self, workspace_id, caplog):
+        from credits import tasks
+
+        grant(workspace_id, 10, reference="g")
+        tasks.reconcile()
+        assert "credits.ledger.broken" not in caplog.text
+        Lot.objects.filter(reference="grant:g").update(remaining=9)
+        tasks.reconcile()
+        assert caplog.text.count("credits.ledger.broken") == 2
