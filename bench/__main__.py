@@ -23,8 +23,8 @@ from bench.measure import Result
 from bench.stand import Stand, StandProblem
 
 # By name, because each needs Django, which needs the servers.
-BENCHMARKS = {"submit": "bench.submit", "jobs": "bench.jobs", "inside": "bench.inside"}
-USUAL = ("submit", "jobs")
+BENCHMARKS = {"submit": "bench.submit", "jobs": "bench.jobs", "ledger": "bench.ledger", "inside": "bench.inside"}
+USUAL = ("submit", "jobs", "ledger")
 _ROUNDS = 5
 
 

@@ -40,6 +40,7 @@ class Stand:
     folder: Folder
     environ: dict[str, str] = field(repr=False)
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    programs: Path | None = None
     _signals: dict[str, signal.Signals] = field(default_factory=dict)
 
     @property
@@ -48,6 +49,12 @@ class Stand:
 
     def database_url(self, name: str) -> str:
         return urlunsplit(urlsplit(self.environ["DATABASE_URL"])._replace(path=f"/{name}"))
+
+    def program(self, name: str) -> str:
+        """The path of one of PostgreSQL's own programs, of the version that runs."""
+        if self.programs is None:
+            raise StandProblem("PostgreSQL was not started.")
+        return str(self.programs / name)
 
     def start(self, name: str, *argv: str, env: Mapping[str, str]) -> None:
         """Starts a Python program by the arguments that follow `python`."""
@@ -151,6 +158,7 @@ class Stand:
     def start_postgres(self) -> None:
         """Starts PostgreSQL, for the first time or after a crash."""
         cluster = postgres.open_cluster(self.room, ephemeral=False, environ=os.environ)
+        self.programs = cluster.binaries.folder
         sockets = self.room / "s"
         give(sockets, cluster.account)
         self._spawn(

@@ -6,24 +6,29 @@ BEGIN
         USING ERRCODE = 'restrict_violation';
 END $$;
 
--- All lines of a posting are written by one statement, and balance when it ends.
+-- All lines of a posting are written by one statement, and looked at when it ends: they must be all that the posting has,
+-- and balance. So nothing is ever added to a posting that stands, not even what balances by itself. The rows are looked
+-- up posting by posting: a plan for all at once could read the whole journal, since nobody knows how many are added.
 CREATE OR REPLACE FUNCTION ledger_check_entries() RETURNS trigger LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
-    wrong record;
+    n record;
+    p record;
+    e record;
 BEGIN
-    SELECT e.posting_id AS id, sum(e.amount) AS total, sum(e.amount) FILTER (WHERE e.wallet_id IS NOT NULL) AS own,
-        p.amount
-    INTO wrong
-    FROM credits_entry e LEFT JOIN credits_posting p ON p.id = e.posting_id
-    WHERE e.posting_id IN (SELECT a.posting_id FROM added a)
-    GROUP BY e.posting_id, p.id
-    HAVING sum(e.amount) <> 0 OR count(*) < 2 OR p.id IS NULL OR p.kind = 'void'
-        OR coalesce(sum(e.amount) FILTER (WHERE e.wallet_id IS NOT NULL), 0) <> p.amount
-    LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'Posting % does not balance: its lines sum to %, those of the wallet to % instead of %.',
-            wrong.id, wrong.total, wrong.own, wrong.amount USING ERRCODE = 'check_violation';
-    END IF;
+    FOR n IN SELECT posting_id AS id, count(*) AS lines FROM added GROUP BY posting_id LOOP
+        SELECT kind, amount INTO p FROM credits_posting WHERE id = n.id;
+        SELECT sum(amount) AS total, coalesce(sum(amount) FILTER (WHERE wallet_id IS NOT NULL), 0) AS own,
+            count(*) AS lines
+        INTO e FROM credits_entry WHERE posting_id = n.id;
+        IF e.lines <> n.lines THEN
+            RAISE EXCEPTION 'The journal is append-only: posting % has its lines.', n.id
+                USING ERRCODE = 'restrict_violation';
+        END IF;
+        IF e.total <> 0 OR e.own IS DISTINCT FROM p.amount OR e.lines < 2 OR p.kind = 'void' THEN
+            RAISE EXCEPTION 'Posting % does not balance: its lines sum to %, those of the wallet to % instead of %.',
+                n.id, e.total, e.own, p.amount USING ERRCODE = 'check_violation';
+        END IF;
+    END LOOP;
     RETURN NULL;
 END $$;
 

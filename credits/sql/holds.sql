@@ -13,9 +13,8 @@ END $$;
 -- outcome: held | replayed | conflict | insufficient | in_debt | limited | no_wallet
 CREATE OR REPLACE FUNCTION ledger_hold(
     p_workspace uuid, p_sandbox boolean, p_amount bigint, p_reference text, p_hold uuid, p_for jsonb, p_at timestamptz,
-    p_expires_at timestamptz
-) RETURNS TABLE (outcome text, hold_id uuid, available bigint, detail jsonb)
-LANGUAGE plpgsql SET enable_seqscan = off AS $$
+    p_expires_at timestamptz, OUT outcome text, OUT hold_id uuid, OUT available bigint, OUT detail jsonb
+) LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     w credits_wallet%ROWTYPE;
     h credits_hold%ROWTYPE;
@@ -26,20 +25,23 @@ DECLARE
     limits uuid[] := '{}';
     starts date[] := '{}';
 BEGIN
+    available := 0;
     -- A statement of its own: lots read in the same statement would be those from before the wait.
     SELECT * INTO w FROM credits_wallet WHERE workspace_id = p_workspace AND sandbox = p_sandbox FOR UPDATE;
     IF NOT FOUND THEN
-        RETURN QUERY SELECT 'no_wallet'::text, NULL::uuid, 0::bigint, NULL::jsonb;
+        outcome := 'no_wallet';
         RETURN;
     END IF;
     SELECT * INTO h FROM credits_hold WHERE reference = p_reference;
     IF FOUND THEN
-        RETURN QUERY SELECT CASE WHEN h.wallet_id = w.id AND h.amount = p_amount THEN 'replayed' ELSE 'conflict' END,
-            h.id, greatest(0, w.balance - w.held), NULL::jsonb;
+        outcome := CASE WHEN h.wallet_id = w.id AND h.amount = p_amount THEN 'replayed' ELSE 'conflict' END;
+        hold_id := h.id;
+        available := greatest(0, w.balance - w.held);
         RETURN;
     END IF;
     IF w.debt > 0 THEN
-        RETURN QUERY SELECT 'in_debt'::text, NULL::uuid, 0::bigint, jsonb_build_object('debt', w.debt);
+        outcome := 'in_debt';
+        detail := jsonb_build_object('debt', w.debt);
         RETURN;
     END IF;
     IF w.limited OR jsonb_typeof(p_for -> 'daily_credits') = 'number' THEN
@@ -54,18 +56,20 @@ BEGIN
             since := ledger_period_start(c.period, p_at);
             SELECT used INTO spent FROM credits_spending WHERE limit_id = c.id AND period_start = since;
             IF coalesce(spent, 0) + p_amount > c.amount THEN
-                RETURN QUERY SELECT 'limited'::text, NULL::uuid, greatest(0, c.amount - coalesce(spent, 0)),
-                    jsonb_build_object('scope', c.scope, 'subject', c.subject, 'period', c.period, 'limit', c.amount,
-                        'used', coalesce(spent, 0), 'since', since);
+                outcome := 'limited';
+                available := greatest(0, c.amount - coalesce(spent, 0));
+                detail := jsonb_build_object('scope', c.scope, 'subject', c.subject, 'period', c.period, 'limit',
+                    c.amount, 'used', coalesce(spent, 0), 'since', since);
                 RETURN;
             END IF;
             limits := limits || c.id;
             starts := starts || since;
         END LOOP;
     END IF;
-    SELECT * INTO d FROM ledger_draw(w.id, p_amount, coalesce(p_for ->> 'pipeline', ''), p_at, NULL, false);
+    d := ledger_draw(w.id, p_amount, coalesce(p_for ->> 'pipeline', ''), p_at, NULL, false);
+    available := d.usable;
     IF d.drawn = 0 THEN
-        RETURN QUERY SELECT 'insufficient'::text, NULL::uuid, d.usable, NULL::jsonb;
+        outcome := 'insufficient';
         RETURN;
     END IF;
     INSERT INTO credits_hold (id, wallet_id, reference, amount, captured, refunded, state, lot_ids, lot_amounts,
@@ -79,7 +83,9 @@ BEGIN
         ON CONFLICT (limit_id, period_start) DO UPDATE SET used = s.used + excluded.used;
     END IF;
     UPDATE credits_wallet SET held = held + p_amount WHERE id = w.id;
-    RETURN QUERY SELECT 'held'::text, p_hold, d.usable - p_amount, NULL::jsonb;
+    outcome := 'held';
+    hold_id := p_hold;
+    available := d.usable - p_amount;
 END $$;
 
 -- Splits p_amount more over a hold's draws, what expires first before what lives longest: the order opposite to the
@@ -109,20 +115,22 @@ END $$;
 
 CREATE OR REPLACE FUNCTION ledger_difference(p_from bigint[], p_less bigint[]) RETURNS bigint[]
 LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    rest bigint[] := '{}';
 BEGIN
-    IF cardinality(p_from) = 1 THEN
-        RETURN ARRAY[p_from[1] - p_less[1]];
-    END IF;
-    RETURN ARRAY(SELECT a - b FROM unnest(p_from, p_less) WITH ORDINALITY AS t (a, b, nth) ORDER BY nth);
+    FOR nth IN 1..cardinality(p_from) LOOP
+        rest[nth] := p_from[nth] - p_less[nth];
+    END LOOP;
+    RETURN rest;
 END $$;
 
 -- Captures from a hold until p_captured in all are kept. p_state closes it (captured, voided or expired) and the rest
 -- goes back to its lots, the longest-lived first; with p_state held it stays open, and p_part names this part of it.
 -- Voided and expired keep what was captured in parts before. outcome: closed | replayed | conflict | exceeds | no_hold
 CREATE OR REPLACE FUNCTION ledger_settle(
-    p_hold uuid, p_captured bigint, p_state text, p_part text, p_reason text, p_at timestamptz, p_grace interval
-) RETURNS TABLE (outcome text, captured bigint, released bigint)
-LANGUAGE plpgsql SET enable_seqscan = off AS $$
+    p_hold uuid, p_captured bigint, p_state text, p_part text, p_reason text, p_at timestamptz, p_grace interval,
+    OUT outcome text, OUT captured bigint, OUT released bigint
+) LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     w credits_wallet%ROWTYPE;
     h credits_hold%ROWTYPE;
@@ -130,20 +138,24 @@ DECLARE
     more bigint;
     back bigint := 0;
     kept bigint[];
+    done bigint;
 BEGIN
     SELECT wallet_id INTO w.id FROM credits_hold WHERE id = p_hold;
     IF NOT FOUND THEN
-        RETURN QUERY SELECT 'no_hold'::text, 0::bigint, 0::bigint;
+        outcome := 'no_hold';
+        captured := 0;
+        released := 0;
         RETURN;
     END IF;
     -- The hold needs no lock of its own: who changes one has its wallet's.
     SELECT * INTO w FROM credits_wallet WHERE id = w.id FOR UPDATE;
     SELECT * INTO h FROM credits_hold WHERE id = p_hold;
+    captured := h.captured;
+    released := h.amount - h.captured;
     IF p_state = 'held' THEN
         SELECT p.amount INTO more FROM credits_posting p WHERE p.reference = 'hold:' || p_hold || ':' || p_part;
         IF FOUND THEN
-            RETURN QUERY SELECT CASE WHEN -more = p_captured THEN 'replayed' ELSE 'conflict' END, h.captured::bigint,
-                (h.amount - h.captured)::bigint;
+            outcome := CASE WHEN -more = p_captured THEN 'replayed' ELSE 'conflict' END;
             RETURN;
         END IF;
         total := h.captured + p_captured;
@@ -151,13 +163,12 @@ BEGIN
         total := CASE WHEN p_state = 'captured' THEN p_captured ELSE h.captured END;
     END IF;
     IF h.state <> 'held' THEN
-        RETURN QUERY SELECT CASE WHEN h.state = p_state AND h.captured = total THEN 'replayed'
-            ELSE 'conflict' END, h.captured::bigint, (h.amount - h.captured)::bigint;
+        outcome := CASE WHEN h.state = p_state AND h.captured = total THEN 'replayed' ELSE 'conflict' END;
         RETURN;
     END IF;
     more := total - h.captured;
     IF more < 0 OR total > h.amount THEN
-        RETURN QUERY SELECT 'exceeds'::text, h.captured::bigint, (h.amount - h.captured)::bigint;
+        outcome := 'exceeds';
         RETURN;
     END IF;
     kept := h.lot_captured;
@@ -173,11 +184,11 @@ BEGIN
     WHERE c.id = p_hold;
     UPDATE credits_wallet SET held = held - more - back, balance = balance - more WHERE id = w.id;
     IF more > 0 THEN
-        PERFORM ledger_post(w.id, 'capture', 'hold:' || p_hold || CASE p_state WHEN 'held' THEN ':' || p_part ELSE '' END,
+        done := ledger_post(w.id, 'capture', 'hold:' || p_hold || CASE p_state WHEN 'held' THEN ':' || p_part ELSE '' END,
             p_at, -more, w.balance - more, h.lot_ids, ledger_difference(h.lot_captured, kept), 'consumed',
             p_reason => p_reason, p_hold => p_hold, p_subject => h.reference, p_released => back);
     ELSIF back > 0 THEN
-        PERFORM ledger_post(w.id, 'void', 'hold:' || p_hold, p_at, 0, w.balance, '{}', '{}', 'consumed',
+        done := ledger_post(w.id, 'void', 'hold:' || p_hold, p_at, 0, w.balance, '{}', '{}', 'consumed',
             p_reason => p_reason, p_hold => p_hold, p_subject => h.reference, p_released => back);
     END IF;
     IF back > 0 THEN
@@ -185,10 +196,12 @@ BEGIN
             UPDATE credits_spending s SET used = s.used - back FROM unnest(h.limit_ids, h.limit_starts) AS t (id, since)
             WHERE s.limit_id = t.id AND s.period_start = t.since;
         END IF;
-        PERFORM ledger_give_back(w.id, w.debt, h.lot_ids, ledger_difference(h.lot_amounts, kept), 'hold:' || p_hold,
-            p_at, p_grace);
+        done := ledger_give_back(w.id, w.debt, h.lot_ids, ledger_difference(h.lot_amounts, kept), 'hold:' || p_hold, p_at,
+            p_grace);
     END IF;
-    RETURN QUERY SELECT 'closed'::text, total, h.amount - total;
+    outcome := 'closed';
+    captured := total;
+    released := h.amount - total;
 END $$;
 
 -- Gives captured credits back to the lots they came from, the longest-lived first, once for a reference.

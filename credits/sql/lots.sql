@@ -2,7 +2,9 @@
 -- functions of holds.sql. One lock order for the whole house: wallet, hold, lot; the wallet is locked by a statement
 -- of its own, since lots read in the same statement would be those from before the wait.
 -- Sequential scans are off in every function: their plans are cached by each connection, and one that was made while
--- a table was small would otherwise read all of it for ever after (measured: 22 ms a job instead of 1).
+-- a table was small would otherwise read all of it for ever after (measured: 22 ms a job instead of 1). What each job
+-- calls answers by OUT parameters and is called by assignment where it can be: RETURN QUERY and PERFORM run a statement
+-- of their own. Rows are changed one by one: a plan for a list of unknown length is made anew each time.
 
 -- Writes a posting and its entries: p_lots and p_amounts are the lines of the wallet, p_debt the line of its debt, and
 -- p_against is the platform's account that takes the other side. Gives the posting's number.
@@ -25,6 +27,15 @@ BEGIN
     FOREACH a IN ARRAY p_amounts LOOP
         total := total + a;
     END LOOP;
+    IF p_amounts = '{}' AND total = 0 THEN
+        RETURN n;
+    END IF;
+    -- The usual case in a plan of two constants.
+    IF cardinality(p_lots) = 1 AND total = p_amounts[1] AND total <> 0 THEN
+        INSERT INTO credits_entry (posting_id, account, wallet_id, lot_id, amount)
+        VALUES (n, 'wallet', p_wallet, p_lots[1], total), (n, p_against, NULL, NULL, -total);
+        RETURN n;
+    END IF;
     INSERT INTO credits_entry (posting_id, account, wallet_id, lot_id, amount)
     SELECT n, 'wallet', p_wallet, t.lot, t.amount FROM unnest(p_lots, p_amounts) AS t (lot, amount)
     WHERE t.amount <> 0
@@ -54,8 +65,13 @@ BEGIN
         ORDER BY priority, expires_at NULLS LAST, paid, id
     ) l;
     IF p_first IS NOT NULL THEN
-        SELECT id || ids, remaining || rest, usable + remaining INTO ids, rest, usable
-        FROM credits_lot WHERE id = p_first AND wallet_id = p_wallet;
+        SELECT remaining INTO take FROM credits_lot WHERE id = p_first AND wallet_id = p_wallet;
+        -- A lot of another wallet is none of this one's; the others still are.
+        IF FOUND THEN
+            ids := p_first || ids;
+            rest := take || rest;
+            usable := usable + take;
+        END IF;
     END IF;
     lots := '{}';
     amounts := '{}';
@@ -72,13 +88,9 @@ BEGIN
             drawn := drawn + take;
         END IF;
     END LOOP;
-    -- Most draws are from one lot; a plan without a join costs half.
-    IF cardinality(lots) = 1 THEN
-        UPDATE credits_lot SET remaining = remaining - drawn, closed = (remaining = drawn) WHERE id = lots[1];
-    ELSE
-        UPDATE credits_lot SET remaining = remaining - d.amount, closed = (remaining = d.amount)
-        FROM unnest(lots, amounts) AS d (lot, amount) WHERE id = d.lot;
-    END IF;
+    FOR i IN 1 .. cardinality(lots) LOOP
+        UPDATE credits_lot SET remaining = remaining - amounts[i], closed = (remaining = amounts[i]) WHERE id = lots[i];
+    END LOOP;
 END $$;
 
 -- A time-ordered id, as core.ids.uuid7 makes them: lots of equal standing are drawn oldest first, which is by id.
@@ -119,25 +131,23 @@ BEGIN
 END $$;
 
 -- Returns credits to the lots they came from. What came from a lot that has expired meanwhile lives on in a lot of its
--- own for a while, with the old one's standing. A debt of the wallet is repaid from what came back.
+-- own for a while, with the old one's standing. A debt of the wallet is repaid from what came back. Gives how many of the
+-- lots were still alive.
 CREATE OR REPLACE FUNCTION ledger_give_back(
     p_wallet uuid, p_debt bigint, p_lots uuid[], p_amounts bigint[], p_cause text, p_at timestamptz, p_grace interval
-) RETURNS void LANGUAGE plpgsql AS $$
+) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
     old credits_lot%ROWTYPE;
     grace uuid;
     balance bigint;
-    given integer;
+    given integer := 0;
 BEGIN
-    IF cardinality(p_lots) = 1 THEN
-        UPDATE credits_lot SET remaining = remaining + p_amounts[1], closed = false
-        WHERE id = p_lots[1] AND (expires_at IS NULL OR expires_at > p_at);
-    ELSE
-        UPDATE credits_lot SET remaining = remaining + t.amount, closed = false
-        FROM unnest(p_lots, p_amounts) AS t (lot, amount)
-        WHERE id = t.lot AND t.amount > 0 AND (expires_at IS NULL OR expires_at > p_at);
-    END IF;
-    GET DIAGNOSTICS given = ROW_COUNT;
+    FOR i IN 1 .. cardinality(p_lots) LOOP
+        CONTINUE WHEN p_amounts[i] = 0;
+        UPDATE credits_lot SET remaining = remaining + p_amounts[i], closed = false
+        WHERE id = p_lots[i] AND (expires_at IS NULL OR expires_at > p_at);
+        given := given + FOUND::integer;
+    END LOOP;
     IF given < cardinality(array_remove(p_amounts, 0)) THEN
         SELECT w.balance INTO balance FROM credits_wallet w WHERE w.id = p_wallet;
         FOR i IN 1 .. cardinality(p_lots) LOOP
@@ -155,47 +165,54 @@ BEGIN
     IF p_debt > 0 THEN
         PERFORM ledger_repay(p_wallet, p_cause, p_at);
     END IF;
+    RETURN given;
 END $$;
 
 -- Adds a lot, once for its reference. p_kind is grant, or adjust for a correction upwards.
 -- outcome: granted | replayed | conflict | no_wallet
 CREATE OR REPLACE FUNCTION ledger_grant(
     p_workspace uuid, p_sandbox boolean, p_kind text, p_reference text, p_lot uuid, p_amount bigint, p_terms jsonb,
-    p_at timestamptz
-) RETURNS TABLE (outcome text, lot_id uuid) LANGUAGE plpgsql SET enable_seqscan = off AS $$
+    p_at timestamptz, OUT outcome text, OUT lot_id uuid
+) LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
     w credits_wallet%ROWTYPE;
     seen text;
     inputs text;
+    pipelines text[] := '{}';
+    done bigint;
 BEGIN
     SELECT * INTO w FROM credits_wallet WHERE workspace_id = p_workspace AND sandbox = p_sandbox FOR UPDATE;
     IF NOT FOUND THEN
-        RETURN QUERY SELECT 'no_wallet'::text, NULL::uuid;
+        outcome := 'no_wallet';
         RETURN;
     END IF;
     inputs := ledger_digest(w.id, p_amount, p_terms ->> 'origin');
     SELECT inputs_hash INTO seen FROM credits_posting WHERE reference = p_kind || ':' || p_reference;
     IF FOUND THEN
-        RETURN QUERY SELECT CASE WHEN seen = inputs THEN 'replayed' ELSE 'conflict' END,
-            (SELECT l.id FROM credits_lot l WHERE l.reference = p_kind || ':' || p_reference);
+        outcome := CASE WHEN seen = inputs THEN 'replayed' ELSE 'conflict' END;
+        SELECT l.id INTO lot_id FROM credits_lot l WHERE l.reference = p_kind || ':' || p_reference;
         RETURN;
+    END IF;
+    IF jsonb_array_length(p_terms -> 'applies_to') > 0 THEN
+        pipelines := ARRAY(SELECT jsonb_array_elements_text(p_terms -> 'applies_to'));
     END IF;
     INSERT INTO credits_lot (id, wallet_id, origin, reference, priority, paid, amount, remaining, closed, applies_to,
         parent_id, generation, rollover_percent, rollover_most, rollover_times, effective_at, expires_at, created_at)
     VALUES (p_lot, w.id, p_terms ->> 'origin', p_kind || ':' || p_reference, (p_terms ->> 'priority')::smallint,
         (p_terms ->> 'paid')::boolean, p_amount, p_amount, false,
-        ARRAY(SELECT jsonb_array_elements_text(p_terms -> 'applies_to')), NULL, 0,
+        pipelines, NULL, 0,
         (p_terms ->> 'rollover_percent')::smallint, (p_terms ->> 'rollover_most')::bigint,
         (p_terms ->> 'rollover_times')::smallint, coalesce((p_terms ->> 'effective_at')::timestamptz, p_at),
         (p_terms ->> 'expires_at')::timestamptz, p_at);
-    PERFORM ledger_post(w.id, p_kind, p_kind || ':' || p_reference, p_at, p_amount, w.balance + p_amount,
+    done := ledger_post(w.id, p_kind, p_kind || ':' || p_reference, p_at, p_amount, w.balance + p_amount,
         ARRAY[p_lot], ARRAY[p_amount], CASE p_kind WHEN 'grant' THEN 'issued' ELSE 'adjustments' END,
         p_reason => p_terms ->> 'reason', p_inputs => inputs, p_actor => p_terms ->> 'actor');
     UPDATE credits_wallet SET balance = balance + p_amount WHERE id = w.id;
     IF w.debt > 0 THEN
         PERFORM ledger_repay(w.id, p_kind || ':' || p_reference, p_at);
     END IF;
-    RETURN QUERY SELECT 'granted'::text, p_lot;
+    outcome := 'granted';
+    lot_id := p_lot;
 END $$;
 
 -- Takes credits out of a wallet, once for a reference. claw_back: what is not there becomes debt; p_first is the lot

@@ -172,6 +172,19 @@ class TestCapture:
         assert Hold.objects.get(id=held.id).state == "held"
 
 
+class TestClawBack:
+    def test_takes_from_its_own_lots_when_the_lot_is_another_wallet_s(self, workspace_id):
+        other = make_person(credits=0).workspace_id
+        grant(other, 10, reference="theirs")
+        grant(workspace_id, 10, reference="ours")
+        taken = ledger.claw_back(
+            workspace_id=workspace_id, amount=4, reference="c", reason="refunded", at=NOW, lot_reference="theirs"
+        )
+        assert (taken.taken, taken.owed) == (4, 0)
+        assert available(workspace_id) == 6
+        assert available(other) == 10
+
+
 class TestVoid:
     def test_returns_everything(self, workspace_id):
         grant(workspace_id, 100)
@@ -219,13 +232,14 @@ class TestDatabase:
             others = [Entry(posting=posting, account="adjustments", amount=amount) for amount in lines[1:]]
             Entry.objects.bulk_create([own, *others])
 
-    def test_refuses_to_add_to_a_posting_that_stands(self, workspace_id):
+    @pytest.mark.parametrize("amounts", [(5,), (5, -5)], ids=["what-is-missing", "what-balances-by-itself"])
+    def test_refuses_to_add_to_a_posting_that_stands(self, workspace_id, amounts):
         grant(workspace_id, 10, reference="g")
         posting, lot = Posting.objects.get(reference="grant:g"), Lot.objects.get(reference="grant:g")
-        with pytest.raises((IntegrityError, InternalError), match="does not balance"), transaction.atomic():
+        with pytest.raises((IntegrityError, InternalError), match="has its lines"), transaction.atomic():
             Entry.objects.bulk_create(
-                [Entry(posting=posting, account="wallet", wallet_id=lot.wallet_id, lot=lot, amount=5),
-                 Entry(posting=posting, account="issued", amount=-5)]
+                [Entry(posting=posting, account="wallet", wallet_id=lot.wallet_id, lot=lot, amount=amount)
+                 for amount in amounts]
             )  # fmt: skip
 
     def test_refuses_lines_of_no_posting_and_a_posting_of_no_lines(self, workspace_id):

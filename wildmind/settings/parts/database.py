@@ -30,6 +30,8 @@ def _database(url: str) -> dict[str, Any]:
             "options": "-c idle_in_transaction_session_timeout=60000 -c statement_timeout=60000",
             # Values travel apart from the statement: PostgreSQL logs a failing statement, and prompts are values.
             "server_side_binding": True,
+            # Django turns preparing off where nothing is said; None turns it off here.
+            "prepare_threshold": env_int("WILDMIND_DATABASE_PREPARE", default=5, minimum=0) or None,
             "pool": {
                 "min_size": 0,
                 "max_size": env_int("WILDMIND_DATABASE_POOL", default=16, minimum=1),
