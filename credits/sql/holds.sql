@@ -9,6 +9,25 @@ BEGIN
         ELSE date_trunc(p_period, p_at AT TIME ZONE 'UTC')::date END;
 END $$;
 
+-- Makes the day's holds count against the daily cap of the plan, which goes by the wallet's own id. Gives their sum.
+CREATE OR REPLACE FUNCTION ledger_count_day(p_wallet uuid, p_day date) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    total bigint;
+BEGIN
+    WITH recent AS (
+        SELECT id FROM credits_hold WHERE wallet_id = p_wallet AND state = 'held'
+        UNION SELECT hold_id FROM credits_posting
+        WHERE wallet_id = p_wallet AND kind = 'capture' AND at >= p_day::timestamp AT TIME ZONE 'UTC'
+    ), counted AS (
+        UPDATE credits_hold h SET limit_ids = limit_ids || p_wallet, limit_starts = limit_starts || p_day
+        FROM recent WHERE h.id = recent.id AND h.created_at >= p_day::timestamp AT TIME ZONE 'UTC'
+        RETURNING CASE h.state WHEN 'held' THEN h.amount ELSE h.captured - h.refunded END AS used
+    )
+    SELECT coalesce(sum(used), 0) INTO total FROM counted;
+    INSERT INTO credits_spending (limit_id, period_start, used) VALUES (p_wallet, p_day, total);
+    RETURN total;
+END $$;
+
 -- Sets credits aside. p_for says for whom: pipeline, model, key, member, daily_credits (the plan's cap).
 -- outcome: held | replayed | conflict | insufficient | in_debt | limited | no_wallet
 CREATE OR REPLACE FUNCTION ledger_hold(
@@ -55,6 +74,10 @@ BEGIN
         LOOP
             since := ledger_period_start(c.period, p_at);
             SELECT used INTO spent FROM credits_spending WHERE limit_id = c.id AND period_start = since;
+            IF NOT FOUND AND c.scope = 'plan' THEN
+                -- The first hold of the day that meets the plan's cap: what the day used before counts, once.
+                spent := ledger_count_day(w.id, since);
+            END IF;
             IF coalesce(spent, 0) + p_amount > c.amount THEN
                 outcome := 'limited';
                 available := greatest(0, c.amount - coalesce(spent, 0));

@@ -172,19 +172,6 @@ class TestCapture:
         assert Hold.objects.get(id=held.id).state == "held"
 
 
-class TestClawBack:
-    def test_takes_from_its_own_lots_when_the_lot_is_another_wallet_s(self, workspace_id):
-        other = make_person(credits=0).workspace_id
-        grant(other, 10, reference="theirs")
-        grant(workspace_id, 10, reference="ours")
-        taken = ledger.claw_back(
-            workspace_id=workspace_id, amount=4, reference="c", reason="refunded", at=NOW, lot_reference="theirs"
-        )
-        assert (taken.taken, taken.owed) == (4, 0)
-        assert available(workspace_id) == 6
-        assert available(other) == 10
-
-
 class TestVoid:
     def test_returns_everything(self, workspace_id):
         grant(workspace_id, 100)

@@ -452,7 +452,12 @@ class TestOverview:
                 submit(owner)
                 use(workspace_id, 5, model=f"m{many}{number}", at=NOW - number * DAY)
                 quotas.set_limit(
-                    workspace_id=workspace_id, scope="key", subject=str(uuid4()), period="day", amount=5, at=NOW
+                    workspace_id=workspace_id,
+                    scope="model",
+                    subject=f"m{many}{number}",
+                    period="day",
+                    amount=500,
+                    at=NOW,
                 )
             with CaptureQueriesContext(connection) as asked:
                 overview.overview(workspace_id=workspace_id, sandbox=False, at=timezone.now())
