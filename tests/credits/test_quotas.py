@@ -90,6 +90,13 @@ class TestLimit:
         if free_again:
             assert hold(workspace_id, 10, on=at(free_again))
 
+    def test_of_a_month_lasts_from_its_first_day_to_its_last(self, workspace_id):
+        limit(workspace_id, 10, period="month", on=at("2026-03-01"))
+        hold(workspace_id, 10, on=at("2026-03-02"))
+        with pytest.raises(SpendLimitReached):
+            hold(workspace_id, 1, on=at("2026-03-31T23:59:59"))
+        assert hold(workspace_id, 10, on=at("2026-04-01"))
+
     def test_counts_what_is_captured_and_gives_back_the_rest(self, workspace_id):
         limit(workspace_id, 10)
         held = hold(workspace_id, 10)
