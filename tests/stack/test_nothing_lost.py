@@ -116,7 +116,7 @@ class TestCancelWhileRunning:
         stack.wait(lambda: status(caller, made["id"]) == "canceled", "the job is canceled", seconds=10)
         assert time.monotonic() - began < 5
         assert caller.get(f"/generations/{made['id']}")["charge"] == {
-            "quoted": 5, "held": 0, "captured": 0, "released": 5, "reason": "canceled",
+            "quoted": 5, "held": 0, "captured": 0, "released": 5, "reason": "canceled_while_running",
         }  # fmt: skip
         assert caller.get("/wallet")["available"] == 100
 
