@@ -5,6 +5,6 @@ from pathlib import Path
 from django.db import migrations
 
 
-def run(path: Path, *, undo: str) -> migrations.RunSQL:
-    """A migration operation that runs a file of CREATE OR REPLACE statements; `undo` drops what it made."""
-    return migrations.RunSQL(path.read_text(encoding="utf-8"), undo)
+def run(*paths: Path, undo: str) -> migrations.RunSQL:
+    """A migration operation that runs files of CREATE OR REPLACE statements in turn; `undo` drops what they made."""
+    return migrations.RunSQL("\n".join(path.read_text(encoding="utf-8") for path in paths), undo)

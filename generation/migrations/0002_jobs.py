@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
             "DELETE FROM generation_lane",
         ),
         sqlfiles.run(
-            _SQL / "jobs.sql",
+            *(_SQL / f"{name}.sql" for name in ("accept", "start", "finish", "stop")),
             undo="DROP TRIGGER generation_job_terminal ON generation_job;"
             "DROP FUNCTION generation_accept; DROP FUNCTION generation_start; DROP FUNCTION generation_finish;"
             "DROP FUNCTION generation_stop; DROP FUNCTION generation_conclude; DROP FUNCTION generation_emit;"

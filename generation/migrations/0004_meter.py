@@ -12,4 +12,8 @@ _SQL = Path(__file__).parent.parent / "sql"
 class Migration(migrations.Migration):
     dependencies = [("generation", "0003_step_quantity"), ("credits", "0004_ledger_verbs")]
 
-    operations = [sqlfiles.run(_SQL / "jobs.sql", undo=migrations.RunSQL.noop)]
+    operations = [
+        sqlfiles.run(
+            *(_SQL / f"{name}.sql" for name in ("accept", "start", "finish", "stop")), undo=migrations.RunSQL.noop
+        )
+    ]

@@ -148,7 +148,10 @@ class TestDatabase:
             "credits/sql/guards.sql",
             "credits/sql/prices.sql",
             "credits/sql/refund_matrix.sql",
-            "generation/sql/jobs.sql",
+            "generation/sql/accept.sql",
+            "generation/sql/start.sql",
+            "generation/sql/finish.sql",
+            "generation/sql/stop.sql",
             "generation/sql/load.sql",
         ],
     )

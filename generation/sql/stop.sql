@@ -1,0 +1,55 @@
+-- A job is stopped, and stays as it ended. Locks and plans as in accept.sql.
+
+-- Stops a job: what has not begun ends at once and free; what runs is asked to stop.
+-- p_cause: cancel | start_deadline | deadline. outcome: stopped | stopping | terminal | not_found | started
+CREATE OR REPLACE FUNCTION generation_stop(p_job uuid, p_workspace uuid, p_cause text, p_at timestamptz)
+RETURNS TABLE (outcome text, job_state text, seq integer)
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
+#variable_conflict use_column
+DECLARE
+    j generation_job%ROWTYPE;
+    ending text;
+BEGIN
+    SELECT * INTO j FROM generation_job WHERE id = p_job AND (p_workspace IS NULL OR workspace_id = p_workspace);
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 'not_found'::text, NULL::text, 0;
+        RETURN;
+    END IF;
+    PERFORM 1 FROM credits_wallet w WHERE w.workspace_id = j.workspace_id AND w.sandbox = j.sandbox FOR UPDATE;
+    SELECT * INTO j FROM generation_job WHERE id = p_job FOR UPDATE;
+    IF j.completed_at IS NOT NULL THEN
+        RETURN QUERY SELECT 'terminal'::text, j.state::text, j.seq::integer;
+        RETURN;
+    END IF;
+    IF p_cause = 'start_deadline' AND j.state <> 'queued' THEN
+        RETURN QUERY SELECT 'started'::text, j.state::text, j.seq::integer;
+        RETURN;
+    END IF;
+    IF j.stop_cause <> '' AND j.stop_cause <> 'deadline' THEN
+        RETURN QUERY SELECT 'stopping'::text, j.state::text, j.seq::integer;
+        RETURN;
+    END IF;
+    UPDATE generation_job SET stop_cause = p_cause WHERE id = p_job;
+    PERFORM 1 FROM generation_step WHERE job_id = p_job ORDER BY id FOR UPDATE;
+    UPDATE generation_step SET state = 'canceled', finished_at = p_at, lease_expires_at = NULL
+    WHERE job_id = p_job AND state IN ('waiting', 'ready', 'claimed', 'parked', 'approval');
+    ending := generation_conclude(p_job, p_at);
+    IF ending IS NULL AND j.state <> 'canceling' AND p_cause = 'cancel' THEN
+        UPDATE generation_job SET state = 'canceling' WHERE id = p_job;
+        PERFORM generation_emit(p_job, 'status', '{"status": "canceling"}', p_at);
+    END IF;
+    RETURN QUERY SELECT CASE WHEN ending IS NULL THEN 'stopping' ELSE 'stopped' END::text, g.state::text, g.seq::integer
+    FROM generation_job g WHERE g.id = p_job;
+END $$;
+
+-- A finished job stays as it ended, whoever writes.
+CREATE OR REPLACE FUNCTION generation_keep_terminal() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'Job % ended as % and cannot become %.', OLD.id, OLD.state, NEW.state
+        USING ERRCODE = 'restrict_violation';
+END $$;
+
+DROP TRIGGER IF EXISTS generation_job_terminal ON generation_job;
+CREATE TRIGGER generation_job_terminal BEFORE UPDATE OF state ON generation_job FOR EACH ROW
+    WHEN (OLD.completed_at IS NOT NULL AND NEW.state IS DISTINCT FROM OLD.state)
+    EXECUTE FUNCTION generation_keep_terminal();
