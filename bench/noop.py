@@ -18,6 +18,7 @@ from providers.contracts import (
     Usage,
     WirePlan,
 )
+from providers.errors import BadSignature
 
 PIPELINE = "speech"
 MODEL = "noop"
@@ -39,6 +40,7 @@ class NoopAdapter:
     kind: ClassVar[str] = "noop"
     placement: ClassVar[Placement] = "cpu"
     resubmit: ClassVar[Resubmit] = "safe"
+    webhooks: ClassVar[bool] = False
 
     def plan(self, revision: Revision, request: CanonicalRequest) -> WirePlan:
         return WirePlan(payload=request.params)
@@ -54,6 +56,9 @@ class NoopAdapter:
 
     async def reconcile(self, ctx: Ctx, token: str) -> Outcome | None:
         return None
+
+    def verify_webhook(self, headers: Mapping[str, str], body: bytes) -> None:
+        raise BadSignature
 
     async def probe(self, ctx: Ctx) -> Health:
         return Health(ok=True)

@@ -8,6 +8,8 @@ from core import push, queueing
 from core.ids import to_public
 
 NUDGE = "wm:nudge"
+# Carries an attempt's token or a job's id: whoever waits for it looks now.
+WAKE = "wm:wake"
 
 
 def status(group: str, *, job_id: UUID, seq: int, value: str, done: bool = False) -> tuple[Any, ...]:
@@ -31,6 +33,11 @@ def progressed(group: str, *, job_id: UUID, value: float) -> tuple[Any, ...]:
     return push.command(
         group, {"event": "progress", "generation": named, "progress": round(value, 3), "stage": "generating"}
     )
+
+
+def woken(name: UUID) -> tuple[Any, ...]:
+    """The command that makes the worker look that waits for this attempt's token or this job."""
+    return ("PUBLISH", WAKE, str(name))
 
 
 def send(commands: Iterable[tuple[Any, ...]], *, nudge: bool) -> None:

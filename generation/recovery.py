@@ -17,6 +17,7 @@ from generation import settlement, submission
 from generation.execution import decode_started
 from generation.settlement import Ending, Fault
 from providers import gateway
+from providers.contracts import Revision
 
 _log = structlog.get_logger(__name__)
 _BATCH = 200
@@ -25,12 +26,17 @@ _POISON = Fault("internal", "internal", "It stopped our workers several times an
 _UNKNOWN = Fault("unknown_outcome", "provider", "The provider's answer was lost.", retryable=True)
 
 
-def sweep(*, at: datetime) -> int:
-    """One round: leases, parked steps, deadlines. Gives how many rows it moved."""
-    moved = _requeue_unstarted() + _release_parked() + _requeue_lost()
-    for ending in _given_up():
-        settlement.finish([ending], at=at)
-        moved += 1
+def sweep(*, at: datetime, leases: bool = True) -> int:
+    """One round: leases, what is due, deadlines. Gives how many rows it moved.
+
+    Without `leases` nobody is taken for dead: after a start or an outage everybody gets one lease's time to be heard.
+    """
+    moved = _release_due()
+    if leases:
+        moved += _requeue_unstarted() + _requeue_lost() + _doubt_lost(at)
+        for ending in _given_up():
+            settlement.finish([ending], at=at)
+            moved += 1
     for job_id, cause in _overdue(at):
         submission.stop_job(workspace_id=None, job_id=job_id, cause=cause, at=at)
         moved += 1
@@ -54,42 +60,59 @@ def _requeue_unstarted() -> int:
     )
 
 
-def _release_parked() -> int:
-    return _execute(
-        "UPDATE generation_step SET state = 'ready', next_run_at = NULL "
-        "WHERE state = 'parked' AND next_run_at <= now()",
-        [],
-    )
+def _release_due() -> int:
+    """Parked, or waiting for somebody to ask its provider: now is the time."""
+    return _execute(_DUE, [])
 
 
 def _requeue_lost() -> int:
-    """Begun by a worker that died: again, where repeating is safe and it is not poison."""
-    return _execute(_REQUEUE, [_safe_revisions(), settings.GENERATION_MAX_LOST_LEASES - 1])
+    """Begun by a worker that died: again, where repeating is safe; on from its provider's handle, if there is one."""
+    return _execute(_REQUEUE, [settings.GENERATION_MAX_LOST_LEASES - 1, _lost_revisions("safe")])
+
+
+def _doubt_lost(at: datetime) -> int:
+    """What may be under way at a provider that can be asked, or that will tell."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DOUBT, [at, _lost_revisions("lookup"), settings.GENERATION_MAX_LOST_LEASES - 1])
+        return len(cursor.fetchall())
 
 
 def _given_up() -> Iterator[Ending]:
     """What is poison, was to stop anyway, or may have been paid for and cannot be asked about."""
     with connection.cursor() as cursor:
-        cursor.execute(_GIVE_UP, [_safe_revisions(), settings.GENERATION_MAX_LOST_LEASES - 1, _BATCH])
+        cursor.execute(
+            _GIVE_UP,
+            {
+                "safe": _lost_revisions("safe"), "lookup": _lost_revisions("lookup"),
+                "most": settings.GENERATION_MAX_LOST_LEASES - 1, "limit": _BATCH,
+            },
+        )  # fmt: skip
         rows = cursor.fetchall()
-    for stop_cause, lost, *row in rows:
+    for lost, *row in rows:
         step = decode_started(tuple(row))
-        if stop_cause:
+        if lost >= settings.GENERATION_MAX_LOST_LEASES - 1:
+            yield Ending(step, "failed", fault=_POISON, only_expired=True)
+        elif step.stop_cause:
             yield Ending(step, "canceled", only_expired=True)
-            continue
-        fault = _POISON if lost >= settings.GENERATION_MAX_LOST_LEASES - 1 else _UNKNOWN
-        yield Ending(step, "failed", fault=fault, only_expired=True)
+        else:
+            yield Ending(step, "failed", fault=_UNKNOWN, only_expired=True)
 
 
-def _safe_revisions() -> list[str]:
-    """Revisions among the leased steps whose engine may simply be asked again."""
+def _lost_revisions(kind: str) -> list[str]:
+    """Revisions among the steps whose leases ran out that may simply be asked again (safe), or asked about (lookup)."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT revision_id FROM generation_step "
-            "WHERE state IN ('submitting', 'awaiting', 'collecting') AND lease_expires_at < now()"
+            "WHERE state IN ('submitting', 'awaiting', 'collecting', 'reconciling') AND lease_expires_at < now()"
         )
-        found = [row[0] for row in cursor.fetchall()]
-    return [revision_id for revision_id in found if gateway.resubmit(gateway.revision(revision_id)) == "safe"]
+        found = [gateway.revision(row[0]) for row in cursor.fetchall()]
+    return [revision.id for revision in found if _kind(revision) == kind]
+
+
+def _kind(revision: Revision) -> str:
+    """A provider that brings word by itself is waited for like one that can be asked."""
+    resubmit = gateway.resubmit(revision)
+    return "lookup" if resubmit == "never" and gateway.brings_evidence(revision) else resubmit
 
 
 def _overdue(at: datetime) -> list[tuple[UUID, str]]:
@@ -104,30 +127,52 @@ def _execute(sql: str, params: list[Any]) -> int:
         return int(cursor.rowcount)
 
 
+_DUE = """
+WITH due AS (
+    SELECT id FROM generation_step
+    WHERE state IN ('parked', 'awaiting', 'reconciling') AND next_run_at <= now() ORDER BY id FOR UPDATE SKIP LOCKED
+)
+UPDATE generation_step s SET state = 'ready', next_run_at = NULL FROM due WHERE s.id = due.id
+"""
+# A job that is to stop goes on only to tell its provider so.
 _REQUEUE = """
 WITH lost AS (
-    UPDATE generation_step SET state = 'ready', lost_leases = lost_leases + 1, lease_expires_at = NULL, lease_owner = ''
-    WHERE state IN ('submitting', 'awaiting', 'collecting') AND lease_expires_at < now() AND revision_id = ANY(%s)
-        AND lost_leases < %s
-        AND NOT EXISTS (SELECT 1 FROM generation_job j WHERE j.id = job_id AND j.stop_cause <> '')
-    RETURNING id, attempt_no
+    SELECT s.id, s.attempt_no, a.id AS token, a.handle IS NOT NULL AS handled
+    FROM generation_step s
+    JOIN generation_attempt a ON a.step_id = s.id AND a.no = s.attempt_no
+    JOIN generation_job j ON j.id = s.job_id
+    WHERE s.state IN ('submitting', 'awaiting', 'collecting') AND s.lease_expires_at < now() AND s.lost_leases < %s
+        AND (a.handle IS NOT NULL OR (s.revision_id = ANY(%s) AND j.stop_cause = ''))
+    ORDER BY s.id FOR UPDATE OF s SKIP LOCKED
+), again AS (
+    UPDATE generation_step s SET state = 'ready', lost_leases = s.lost_leases + 1, lease_expires_at = NULL,
+        lease_owner = '', token = CASE WHEN lost.handled THEN lost.token END
+    FROM lost WHERE s.id = lost.id RETURNING s.id, lost.attempt_no, lost.handled
 )
 UPDATE generation_attempt a SET outcome = 'lost', finished_at = now(), error_code = 'worker_lost'
-FROM lost WHERE a.step_id = lost.id AND a.no = lost.attempt_no
+FROM again WHERE a.step_id = again.id AND a.no = again.attempt_no AND NOT again.handled
+"""
+_DOUBT = """
+SELECT (generation_doubt(s.id, s.attempt_no, 1.0, true, %s)).outcome
+FROM generation_step s JOIN generation_attempt a ON a.step_id = s.id AND a.no = s.attempt_no
+WHERE s.state IN ('submitting', 'collecting', 'reconciling') AND s.lease_expires_at < now() AND a.handle IS NULL
+    AND s.revision_id = ANY(%s) AND s.lost_leases < %s
 """
 _GIVE_UP = """
-SELECT j.stop_cause, s.lost_leases, s.id, s.attempt_no, s.tries, a.id, j.id, j.workspace_id, j.sandbox,
-    s.revision_id, j.model, s.kind, s.params, s.price, s.output_index, j.deadline_at, j.seq, false
+SELECT s.lost_leases, s.id, s.attempt_no, s.tries, a.id, j.id, j.workspace_id, j.sandbox,
+    s.revision_id, j.model, s.kind, s.params, s.price, s.output_index, j.deadline_at, j.seq, false, 'submit', a.handle,
+    a.started_at, s.started_at, j.stop_cause
 FROM generation_step s JOIN generation_job j ON j.id = s.job_id
 JOIN generation_attempt a ON a.step_id = s.id AND a.no = s.attempt_no
-WHERE s.state IN ('submitting', 'awaiting', 'collecting') AND s.lease_expires_at < now()
-    AND (NOT s.revision_id = ANY(%s) OR s.lost_leases >= %s OR j.stop_cause <> '')
-LIMIT %s
+WHERE s.state IN ('submitting', 'awaiting', 'collecting', 'reconciling') AND s.lease_expires_at < now()
+    AND (s.lost_leases >= %(most)s OR (a.handle IS NULL AND NOT s.revision_id = ANY(%(lookup)s)
+        AND (NOT s.revision_id = ANY(%(safe)s) OR j.stop_cause <> '')))
+LIMIT %(limit)s
 """
 _OVERDUE = """
 SELECT id, 'start_deadline' FROM generation_job WHERE state = 'queued' AND start_deadline_at < %s
 UNION ALL
 SELECT id, 'deadline' FROM generation_job
-WHERE state IN ('queued', 'running') AND deadline_at < %s AND stop_cause = ''
+WHERE state IN ('queued', 'running', 'reconciling') AND deadline_at < %s AND stop_cause = ''
 LIMIT %s
 """

@@ -20,7 +20,11 @@ from providers.contracts import Usage
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A step that this worker began, with everything needed to run and end it."""
+    """A step that this worker began, with everything needed to run and end it.
+
+    `mode` is submit for a new attempt, check for one whose `handle` its provider gave before, reconcile for one of
+    which only the `token` is known. `stop_cause` is why its job is to end, if it is.
+    """
 
     step_id: UUID
     attempt_no: int
@@ -38,6 +42,11 @@ class Started:
     deadline_at: datetime
     seq: int
     began: bool
+    mode: str
+    handle: Mapping[str, Any] | None
+    attempt_started_at: datetime
+    first_started_at: datetime
+    stop_cause: str
 
 
 @dataclass(frozen=True, slots=True)

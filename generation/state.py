@@ -26,13 +26,16 @@ STEP_SUBMITTING: Final = "submitting"
 STEP_AWAITING: Final = "awaiting"
 STEP_COLLECTING: Final = "collecting"
 STEP_PARKED: Final = "parked"
+STEP_RECONCILING: Final = "reconciling"
 STEP_DONE: Final = "done"
 STEP_FAILED: Final = "failed"
 STEP_SKIPPED: Final = "skipped"
 STEP_CANCELED: Final = "canceled"
 
-STEP_LEASED: Final = (STEP_CLAIMED, STEP_SUBMITTING, STEP_AWAITING, STEP_COLLECTING)
+# A step that awaits or is in doubt has a lease while a worker has it, and a time in `next_run_at` while nobody has.
+STEP_LEASED: Final = (STEP_CLAIMED, STEP_SUBMITTING, STEP_AWAITING, STEP_COLLECTING, STEP_RECONCILING)
+STEP_TIMED: Final = (STEP_PARKED, STEP_AWAITING, STEP_RECONCILING)
 STEP_ALL: Final = (
-    STEP_WAITING, STEP_READY, *STEP_LEASED, STEP_PARKED, "reconciling", "approval", STEP_DONE, STEP_FAILED,
-    STEP_SKIPPED, STEP_CANCELED,
+    STEP_WAITING, STEP_READY, STEP_CLAIMED, STEP_SUBMITTING, STEP_AWAITING, STEP_COLLECTING, STEP_PARKED,
+    STEP_RECONCILING, "approval", STEP_DONE, STEP_FAILED, STEP_SKIPPED, STEP_CANCELED,
 )  # fmt: skip

@@ -129,7 +129,7 @@ def stop_job(*, workspace_id: UUID | None, job_id: UUID, cause: str, at: datetim
     if outcome in {"stopped", "stopping"}:
         group = push.group_of(owner, sandbox=sandbox)
         told = events.status(group, job_id=job_id, seq=seq, value=job_state, done=outcome == "stopped")
-        transaction.on_commit(lambda: events.send([told], nudge=outcome == "stopped"))
+        transaction.on_commit(lambda: events.send([told, events.woken(job_id)], nudge=True))
     return str(outcome)
 
 

@@ -1,8 +1,9 @@
 from django.urls import path
 
-from generation import views
+from generation import views, webhooks
 
 urlpatterns = [
+    path("hooks/providers/<uuid:token>", webhooks.provider, name="provider-webhook"),
     path("studio", views.studio, name="studio"),
     path("studio/quote", views.quote, name="studio-quote"),
     path("studio/jobs/<str:public_id>", views.job, name="job"),

@@ -122,10 +122,16 @@ Outcome = Done | Running | Refused
 
 @dataclass(frozen=True, slots=True)
 class Ctx:
-    """What an adapter may use beside its arguments. `progress` takes 0 to 1 and may be called from any thread."""
+    """What an adapter may use beside its arguments. `progress` takes 0 to 1 and may be called from any thread.
+
+    `webhook_url` is where the provider may say that something happened to this attempt. `waited_seconds` is how long
+    ago the step was begun for the first time.
+    """
 
     progress: Callable[[float], None]
     directives_allowed: bool
+    webhook_url: str = ""
+    waited_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +145,16 @@ class Adapter(Protocol):
 
     `placement` says which pool runs it: `cpu` for work in our own processes, `io` for waiting on a wire.
     `resubmit` says what may happen when a submission's outcome is unknown: `safe` repeats it, `lookup`
-    asks `reconcile` first, `never` waits for evidence.
+    asks `reconcile` first, `never` waits for evidence. `webhooks` says whether the provider brings any by itself.
+    `reconcile` gives what became of a token, or None when the provider proves that it never saw it; it raises while
+    it cannot tell. `verify_webhook` raises BadSignature.
     Errors are raised as `providers.errors.ProviderError`; refusals are returned.
     """
 
     kind: ClassVar[str]
     placement: ClassVar[Placement]
     resubmit: ClassVar[Resubmit]
+    webhooks: ClassVar[bool]
 
     def plan(self, revision: Revision, request: CanonicalRequest) -> WirePlan: ...
 
@@ -156,5 +165,7 @@ class Adapter(Protocol):
     def cancel(self, ctx: Ctx, handle: Handle) -> Awaitable[Cancelled]: ...
 
     def reconcile(self, ctx: Ctx, token: str) -> Awaitable[Outcome | None]: ...
+
+    def verify_webhook(self, headers: Mapping[str, str], body: bytes) -> None: ...
 
     def probe(self, ctx: Ctx) -> Awaitable[Health]: ...

@@ -43,6 +43,14 @@ class Overloaded(ProviderError):
     public = "The provider is overloaded."
 
 
+class NotYet(ProviderError):
+    """Nothing was begun, and nothing went wrong: the same again after `retry_after_seconds`. Counts as no attempt."""
+
+    code = "not_yet"
+    category = "capacity"
+    public = "It waits until the model takes it."
+
+
 class TransientBeforeSend(ProviderError):
     code = "transient"
     category = "provider"
@@ -74,6 +82,10 @@ class DeadlinePassed(ProviderError):
     code = "timeout"
     category = "timeout"
     public = "The job took longer than it may."
+
+
+class BadSignature(Exception):
+    """A webhook that its provider did not sign."""
 
 
 class NoProvider(DomainError):

@@ -5,9 +5,17 @@ import threading
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_ready, worker_shutting_down
+from celery.signals import (
+    setup_logging,
+    worker_process_shutdown,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wildmind.settings.dev")
+
+_WAITING = "/providers"
 
 app = Celery("wildmind")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -23,9 +31,9 @@ def _keep_our_logging(**_: Any) -> None:
 def _announce(sender: Any, **_: Any) -> None:
     from generation import fleet  # noqa: PLC0415 - needs Django set up
 
-    queues = tuple(sender.app.amqp.queues.consume_from)
-    arguments = {"name": sender.hostname, "queues": queues, "slots": int(sender.controller.concurrency)}
-    threading.Thread(target=fleet.heartbeat_forever, kwargs=arguments, name="fleet", daemon=True).start()
+    for name, queues, slots in _rooms(sender):
+        arguments = {"name": name, "queues": queues, "slots": slots}
+        threading.Thread(target=fleet.heartbeat_forever, kwargs=arguments, name="fleet", daemon=True).start()
 
 
 @worker_shutting_down.connect
@@ -33,3 +41,30 @@ def _leave(sender: Any, **_: Any) -> None:
     from generation import fleet  # noqa: PLC0415 - needs Django set up
 
     fleet.leave(name=str(sender))
+    fleet.leave(name=f"{sender}{_WAITING}")
+
+
+@worker_shutdown.connect
+@worker_process_shutdown.connect
+def _land(**_: Any) -> None:
+    """What waits for providers in this process goes back to the table, for another one to wait for."""
+    from django.conf import settings  # noqa: PLC0415 - needs Django set up
+
+    from generation import runner  # noqa: PLC0415 - needs Django set up
+
+    runner.drain(within_seconds=settings.GENERATION_LANDING_SECONDS)
+
+
+def _rooms(sender: Any) -> list[tuple[str, tuple[str, ...], int]]:
+    """Names, queues and slots: a lane's step that waits for a provider takes no thread, any other one takes one."""
+    from django.conf import settings  # noqa: PLC0415 - needs Django set up
+
+    queues, at_once = tuple(sender.app.amqp.queues.consume_from), int(sender.controller.concurrency)
+    loops = at_once if "prefork" in sender.controller.pool_cls.__module__ else 1
+    waiting = tuple(queue for queue in queues if queue.startswith("generation."))
+    working = tuple(queue for queue in queues if queue not in waiting)
+    rooms = [
+        (sender.hostname, working, at_once),
+        (f"{sender.hostname}{_WAITING}", waiting, settings.GENERATION_RUNNER_SLOTS * loops),
+    ]
+    return [room for room in rooms if room[1]]

@@ -18,9 +18,12 @@ class Migration(migrations.Migration):
             "DELETE FROM generation_lane",
         ),
         sqlfiles.run(
-            *(_SQL / f"{name}.sql" for name in ("accept", "start", "finish", "stop")),
+            *(_SQL / f"{name}.sql" for name in ("accept", "start", "previous", "finish", "stop")),
             undo="DROP TRIGGER generation_job_terminal ON generation_job;"
-            "DROP FUNCTION generation_accept; DROP FUNCTION generation_start; DROP FUNCTION generation_finish;"
+            "DROP FUNCTION generation_accept; DROP FUNCTION generation_begin; DROP FUNCTION generation_start;"
+            "DROP FUNCTION generation_await; DROP FUNCTION generation_doubt; DROP FUNCTION generation_park;"
+            "DROP FUNCTION generation_keep; DROP FUNCTION generation_wake; DROP FUNCTION generation_reflect;"
+            "DROP FUNCTION generation_finish;"
             "DROP FUNCTION generation_stop; DROP FUNCTION generation_conclude; DROP FUNCTION generation_emit;"
             "DROP FUNCTION generation_keep_terminal;",
         ),

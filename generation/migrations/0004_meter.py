@@ -14,6 +14,7 @@ class Migration(migrations.Migration):
 
     operations = [
         sqlfiles.run(
-            *(_SQL / f"{name}.sql" for name in ("accept", "start", "finish", "stop")), undo=migrations.RunSQL.noop
+            *(_SQL / f"{name}.sql" for name in ("accept", "start", "previous", "finish", "stop")),
+            undo=migrations.RunSQL.noop,
         )
     ]

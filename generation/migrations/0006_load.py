@@ -55,6 +55,7 @@ class Migration(migrations.Migration):
         sqlfiles.run(_SQL / "load.sql", undo="DROP FUNCTION generation_recount;"),
         sqlfiles.run(_SQL / "violations.sql", undo="DROP VIEW generation_violation;"),
         sqlfiles.run(
-            *(_SQL / f"{name}.sql" for name in ("accept", "start", "finish", "stop")), undo=migrations.RunSQL.noop
+            *(_SQL / f"{name}.sql" for name in ("accept", "start", "previous", "finish", "stop")),
+            undo=migrations.RunSQL.noop,
         ),
     ]

@@ -38,6 +38,7 @@ class Step(models.Model):
     lease_owner = models.CharField(max_length=80, blank=True)
     lease_expires_at = models.DateTimeField(null=True)
     next_run_at = models.DateTimeField(null=True)
+    token = models.UUIDField(null=True, help_text="The attempt under way at a provider, to be gone on with.")
     error = models.JSONField(null=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -56,7 +57,10 @@ class Step(models.Model):
             models.Index(
                 fields=["lease_expires_at"], condition=Q(state__in=state.STEP_LEASED), name="generation_step_leases"
             ),
-            models.Index(fields=["next_run_at"], condition=Q(state=state.STEP_PARKED), name="generation_step_parked"),
+            models.Index(
+                fields=["next_run_at"], condition=Q(state__in=state.STEP_TIMED, next_run_at__isnull=False),
+                name="generation_step_timed",
+            ),
         ]  # fmt: skip
 
     def __str__(self) -> str:

@@ -91,8 +91,8 @@ BEGIN
     PERFORM 1 FROM credits_wallet w WHERE w.workspace_id = j.workspace_id AND w.sandbox = j.sandbox FOR UPDATE;
     SELECT * INTO j FROM generation_job WHERE id = s.job_id FOR UPDATE;
     UPDATE generation_step SET state = p_result, settled = CASE WHEN p_result = 'done' THEN p_settled ELSE 0 END,
-        error = p_error, finished_at = p_at, lease_expires_at = NULL
-    WHERE id = p_step AND attempt_no = p_attempt AND state IN ('submitting', 'awaiting', 'collecting')
+        error = p_error, finished_at = p_at, lease_expires_at = NULL, token = NULL
+    WHERE id = p_step AND attempt_no = p_attempt AND state IN ('submitting', 'awaiting', 'collecting', 'reconciling')
         AND (NOT p_only_expired OR lease_expires_at < now());
     IF NOT FOUND THEN
         RETURN QUERY SELECT 'fenced'::text, j.state::text, j.seq::integer;
@@ -133,5 +133,8 @@ BEGIN
         PERFORM generation_emit(j.id, 'output', p_output, p_at);
     END IF;
     ending := generation_conclude(j.id, p_at);
+    IF ending IS NULL AND j.state = 'reconciling' THEN
+        PERFORM generation_reflect(j.id, p_at);
+    END IF;
     RETURN QUERY SELECT 'finished'::text, g.state::text, g.seq::integer FROM generation_job g WHERE g.id = j.id;
 END $$;

@@ -224,12 +224,15 @@ class TestRecover:
         assert (job.state, job.captured) == ("canceled", 0)
 
     def test_does_not_wait_to_try_again_what_was_to_stop(self, person):
+        from generation import desk
+        from generation.verdicts import Park
         from providers.errors import Overloaded
 
         job_id = submit(person)
         begun = execution.begin(batch=claim(), owner="w", at=timezone.now())
         submission.cancel_job(workspace_id=person.workspace_id, job_id=job_id, at=timezone.now())
-        assert execution.park(step=begun[0], error=Overloaded()) is False
+        desk.apply([Park(begun[0], Overloaded(), 60.0)], at=timezone.now())
+        assert Job.objects.get(id=job_id).state == "canceled"
 
     def test_drops_the_result_of_an_attempt_that_was_overtaken(self, person):
         from generation.settlement import Ending, finish

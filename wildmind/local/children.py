@@ -8,12 +8,15 @@ from pathlib import Path
 from wildmind.local.ports import HOST
 from wildmind.local.processes import Command
 
-QUEUES = "generation.enterprise,generation.pro,generation.free,media,callbacks,billing,maintenance"
+# Work on our own processors has processes with hard limits; waiting for providers has one process with an event loop.
+QUEUES = "media,callbacks,billing,maintenance"
+RUNNER_QUEUES = "generation.enterprise,generation.pro,generation.free"
+_RUNNER_THREADS = 2
 # Each pool process is a whole Django: past this a local run spends memory, not time.
 _MOST_WORKERS = 8
 # A container's root is no news, and twelve lines of it would hide what matters.
 _ROOT_WARNING = "ignore:You're running the worker with superuser privileges"
-STOP_ORDER = (("prepare",), ("scheduler", "worker", "web"))
+STOP_ORDER = (("prepare",), ("scheduler", "runner", "worker", "web"))
 
 
 def prepare(root: Path, env: Mapping[str, str]) -> Command:
@@ -31,11 +34,13 @@ def web(root: Path, env: Mapping[str, str]) -> Command:
 
 def worker(root: Path, env: Mapping[str, str], *, node: str = "local") -> Command:
     processes = min(max(2, os.cpu_count() or 2), _MOST_WORKERS)
-    quiet = {**env, "PYTHONWARNINGS": ",".join(filter(None, (env.get("PYTHONWARNINGS"), _ROOT_WARNING)))}
-    return _module(
-        "worker", root, quiet, "celery", "-A", "wildmind.celery", "-q", "worker", "-P", "prefork", "-c", str(processes),
-        "-Q", QUEUES, "--without-gossip", "--without-mingle", "-l", "warning", "-n", f"{node}@%h",
-    )  # fmt: skip
+    return _celery("worker", root, env, "-P", "prefork", "-c", str(processes), "-Q", QUEUES, "-n", f"{node}@%h")
+
+
+def runner(root: Path, env: Mapping[str, str], *, node: str = "runner") -> Command:
+    return _celery(
+        "runner", root, env, "-P", "threads", "-c", str(_RUNNER_THREADS), "-Q", RUNNER_QUEUES, "-n", f"{node}@%h"
+    )
 
 
 def scheduler(root: Path, env: Mapping[str, str]) -> Command:
@@ -43,7 +48,15 @@ def scheduler(root: Path, env: Mapping[str, str]) -> Command:
 
 
 def wildmind(root: Path, env: Mapping[str, str]) -> list[Command]:
-    return [web(root, env), worker(root, env), scheduler(root, env)]
+    return [web(root, env), worker(root, env), runner(root, env), scheduler(root, env)]
+
+
+def _celery(name: str, root: Path, env: Mapping[str, str], *arguments: str) -> Command:
+    quiet = {**env, "PYTHONWARNINGS": ",".join(filter(None, (env.get("PYTHONWARNINGS"), _ROOT_WARNING)))}
+    return _module(
+        name, root, quiet, "celery", "-A", "wildmind.celery", "-q", "worker", "--without-gossip", "--without-mingle",
+        "-l", "warning", *arguments,
+    )  # fmt: skip
 
 
 def _module(name: str, root: Path, env: Mapping[str, str], module: str, *arguments: str) -> Command:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from providers.adapters.sketch.painting import paint
@@ -21,7 +22,7 @@ from providers.contracts import (
     Usage,
     WirePlan,
 )
-from providers.errors import DeadlinePassed, InvalidParams, ProviderFailed, RateLimited
+from providers.errors import BadSignature, DeadlinePassed, InvalidParams, NotYet, ProviderFailed, RateLimited
 
 _DIRECTIVE = re.compile(r"\[\[(fail|slow):([a-z_]+|\d{1,3}(?:\.\d+)?)\]\]")
 _FREE = Usage(cost_usd_micros=0, source="formula")
@@ -33,6 +34,7 @@ class SketchAdapter:
     kind: ClassVar[str] = "sketch"
     placement: ClassVar[Placement] = "cpu"
     resubmit: ClassVar[Resubmit] = "safe"
+    webhooks: ClassVar[bool] = False
 
     def plan(self, revision: Revision, request: CanonicalRequest) -> WirePlan:
         if request.task != "image":
@@ -42,7 +44,7 @@ class SketchAdapter:
     async def submit(self, ctx: Ctx, plan: WirePlan, token: str) -> Outcome:
         params = plan.payload
         if ctx.directives_allowed:
-            refused = await _obey(str(params["prompt"]), params)
+            refused = _obey(str(params["prompt"]), params, ctx.waited_seconds)
             if refused is not None:
                 return refused
         painting = await asyncio.to_thread(
@@ -62,23 +64,29 @@ class SketchAdapter:
     async def reconcile(self, ctx: Ctx, token: str) -> Outcome | None:
         return None
 
+    def verify_webhook(self, headers: Mapping[str, str], body: bytes) -> None:
+        raise BadSignature("The sketch engine calls nobody.")
+
     async def probe(self, ctx: Ctx) -> Health:
         return Health(ok=True)
 
 
-async def _obey(prompt: str, params: Any) -> Refused | None:
+def _obey(prompt: str, params: Any, waited_seconds: float) -> Refused | None:
     """The sandbox's directives: forced outcomes for people who test what happens then."""
-    for verb, value in _DIRECTIVE.findall(prompt):
-        if verb == "slow" and value[0].isdigit():
-            await asyncio.sleep(min(float(value), 120.0))
-        elif value == "content":
+    told = _DIRECTIVE.findall(prompt)
+    # Slowness holds no slot: it waits in the queue's table.
+    left = sum(min(float(value), 120.0) for verb, value in told if verb == "slow" and value[0].isdigit())
+    if left > waited_seconds:
+        raise NotYet("The prompt asked for slowness.", retry_after_seconds=left - waited_seconds)
+    for _, value in told:
+        if value == "content":
             return Refused("input", ("sandbox",), "The prompt asked to be refused.")
-        elif value == "provider":
+        if value == "provider":
             raise ProviderFailed("The prompt asked for a failing provider.", provider_code="sandbox")
-        elif value == "timeout":
+        if value == "timeout":
             raise DeadlinePassed("The prompt asked for a time-out.")
-        elif value == "rate_limit":
+        if value == "rate_limit":
             raise RateLimited("The prompt asked for a rate limit.", retry_after_seconds=1.0)
-        elif value == "partial" and int(params.get("index", 0)) == int(params.get("of", 1)) - 1:
+        if value == "partial" and int(params.get("index", 0)) == int(params.get("of", 1)) - 1:
             raise ProviderFailed("The prompt asked for a part to fail.", provider_code="sandbox")
     return None

@@ -14,3 +14,7 @@ GENERATION_MAX_LOST_LEASES = env_int("WILDMIND_MAX_LOST_LEASES", default=3, mini
 GENERATION_DEADLINE_SECONDS = env_int("WILDMIND_DEADLINE_SECONDS", default=900, minimum=10)
 # Shares of capacity under contention; an empty lane lends its share.
 GENERATION_LANE_SHARES = {"enterprise": 5, "pro": 3, "free": 2}
+# How many steps one process waits for at providers, all lanes together.
+GENERATION_RUNNER_SLOTS = env_int("WILDMIND_RUNNER_SLOTS", default=500, minimum=1)
+# How long a process that is to end waits for submissions under way.
+GENERATION_LANDING_SECONDS = env_int("WILDMIND_LANDING_SECONDS", default=20, minimum=0)

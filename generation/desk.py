@@ -1,0 +1,117 @@
+"""Writes what tries of steps came to. One statement for each kind where it matters; told after it is durable."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.conf import settings
+from django.db import connection
+
+from core import push
+from generation import events, state
+from generation.settlement import Ending, Started, finish
+from generation.verdicts import Accepted, Doubt, Park, Verdict
+
+
+def apply(verdicts: Iterable[Verdict], *, at: datetime) -> None:
+    """Writes verdicts. One that another attempt has overtaken changes nothing and is dropped."""
+    endings: list[Ending] = []
+    left: list[Accepted] = []
+    for verdict in verdicts:
+        if isinstance(verdict, Ending):
+            endings.append(verdict)
+        elif isinstance(verdict, Accepted):
+            left.append(verdict)
+        elif isinstance(verdict, Park):
+            if not _park(verdict, at):
+                endings.append(Ending(verdict.step, "canceled"))
+        else:
+            _doubt(verdict, at)
+    keep_handles(left, owner=None, at=at)
+    finish(endings, at=at)
+
+
+def keep_handles(accepted: Sequence[Accepted], *, owner: str | None, at: datetime) -> set[UUID]:
+    """Makes the providers' handles durable; gives the steps that are still the caller's.
+
+    With an owner the steps stay leased to it; without one they wait in the table for their time.
+    """
+    if not accepted:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT step_id, job_id, seq FROM generation_await(%s::uuid[], %s::integer[], %s::jsonb[], "
+            "%s::double precision[], %s, %s::interval, %s)",
+            [
+                [item.step.step_id for item in accepted], [item.step.attempt_no for item in accepted],
+                [orjson.dumps(item.handle).decode() for item in accepted],
+                [item.delay_seconds or 0.0 for item in accepted], owner, _lease(), at,
+            ],
+        )  # fmt: skip
+        rows = cursor.fetchall()
+    steps = {item.step.step_id: item.step for item in accepted}
+    _tell((steps[step_id], seq, state.RUNNING) for step_id, _, seq in rows)
+    return {step_id for step_id, _, _ in rows}
+
+
+def collecting(steps: Sequence[Started]) -> None:
+    """Marks steps whose results are being fetched and stored."""
+    if not steps:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE generation_step s SET state = 'collecting' FROM unnest(%s::uuid[], %s::integer[]) AS m (id, no) "
+            "WHERE s.id = m.id AND s.attempt_no = m.no AND s.state || '' IN ('submitting', 'awaiting')",
+            [[step.step_id for step in steps], [step.attempt_no for step in steps]],
+        )
+
+
+def renew(steps: Sequence[tuple[UUID, int]]) -> dict[tuple[UUID, int], str]:
+    """Renews the leases of steps under way in this process. Gives those that are still its own, with the cause for
+    which their jobs are to stop, or an empty text."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT * FROM generation_keep(%s::uuid[], %s::integer[], %s::interval)",
+            [[step_id for step_id, _ in steps], [number for _, number in steps], _lease()],
+        )
+        return {(step_id, number): cause for step_id, number, cause in cursor.fetchall()}
+
+
+def _park(verdict: Park, at: datetime) -> bool:
+    """False when the job is to stop: then there is nothing to wait for."""
+    step, error = verdict.step, verdict.error
+    row = {"error_code": error.code, "provider_code": error.provider_code or "", "detail": str(error)[:300]}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT outcome, seq FROM generation_park(%s, %s, %s, %s, %s::jsonb, %s)",
+            [step.step_id, step.attempt_no, verdict.delay_seconds, verdict.counts, orjson.dumps(row).decode(), at],
+        )
+        outcome, seq = cursor.fetchone()
+    _tell([(step, seq, state.RUNNING)])
+    return bool(outcome != "stopped")
+
+
+def _doubt(verdict: Doubt, at: datetime) -> None:
+    step = verdict.step
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT seq FROM generation_doubt(%s, %s, %s, false, %s)",
+            [step.step_id, step.attempt_no, verdict.delay_seconds, at],
+        )
+        (seq,) = cursor.fetchone()
+    _tell([(step, seq, state.RECONCILING)])
+
+
+def _tell(changes: Iterable[tuple[Started, int | None, str]]) -> None:
+    told: list[tuple[Any, ...]] = [
+        events.status(push.group_of(step.workspace_id, sandbox=step.sandbox), job_id=step.job_id, seq=seq, value=value)
+        for step, seq, value in changes
+        if seq is not None
+    ]
+    events.send(told, nudge=False)
+
+
+def _lease() -> str:
+    return f"{settings.GENERATION_LEASE_SECONDS} seconds"

@@ -1,0 +1,24 @@
+"""A provider says that something happened to an attempt. Its word is a reason to look, and never more."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from django.db import connection
+
+from core.errors import NotFound
+from generation import events
+from generation.models import Attempt
+from providers import gateway
+
+
+def wake(*, token: UUID, headers: Mapping[str, str], body: bytes) -> None:
+    """Makes whoever waits for this attempt look now. Raises NotFound or providers.errors.BadSignature."""
+    revision_id = Attempt.objects.filter(id=token).values_list("revision_id", flat=True).first()
+    if revision_id is None:
+        raise NotFound
+    gateway.verify_webhook(revision=gateway.revision(revision_id), headers=headers, body=body)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT generation_wake(%s)", [token])
+        (waits,) = cursor.fetchone()
+    if waits:
+        events.send([events.woken(token)], nudge=False)
