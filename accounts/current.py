@@ -1,6 +1,6 @@
 """Who is calling, for which workspace, with which rights: one value for keys and sessions alike."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -75,6 +75,20 @@ def of_member(*, user_id: UUID, email: str, workspace_id: str | None = None) -> 
         key_id=None,
         entitlements=Entitlements.read(plan=granted.plan_id, plan_name=granted.plan.name, limits=granted.limits),
     )
+
+
+def of_owner(*, workspace_id: UUID, sandbox: bool) -> Principal:
+    """The principal of a workspace's owner, for what an operator does in the workspace's name."""
+    owner = (
+        Membership.objects.filter(workspace_id=workspace_id, role="owner")
+        .select_related("user")
+        .order_by("created_at", "id")
+        .first()
+    )
+    if owner is None:
+        raise NotFound("This workspace has no owner.")
+    found = of_member(user_id=owner.user_id, email=owner.user.email, workspace_id=str(workspace_id))
+    return replace(found, sandbox=sandbox)
 
 
 def is_active(user_id: UUID) -> bool:

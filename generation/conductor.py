@@ -55,6 +55,8 @@ class Conductor:
     _swept_at: float = float("-inf")
     _scheduled_at: float = float("-inf")
     _leads: bool = False
+    # Who could not be heard while nobody listened is not dead: leases are judged one lease after a start or an outage.
+    _leases_from: float = field(default_factory=lambda: time.monotonic() + settings.GENERATION_LEASE_SECONDS)
 
     def run(self) -> None:
         dispatcher = Dispatcher(name=self.name)
@@ -66,6 +68,7 @@ class Conductor:
                 # PostgreSQL restarts: drop the dead connection, and the lock that went with it.
                 _log.warning("conductor.database.away", kind=type(exc).__name__)
                 self._leads = False
+                self._leases_from = time.monotonic() + settings.GENERATION_LEASE_SECONDS
                 close_old_connections()
                 self.stop.wait(0.5)
             except Exception as exc:  # noqa: BLE001 - the edge of the process: a bad turn must not end the queue
@@ -78,7 +81,7 @@ class Conductor:
         now = time.monotonic()
         if now - self._swept_at >= _SWEEP_SECONDS:
             self._swept_at = now
-            recovery.sweep(at=timezone.now())
+            recovery.sweep(at=timezone.now(), leases=now >= self._leases_from)
         if now - self._scheduled_at >= _SCHEDULE_SECONDS:
             self._scheduled_at = now
             self._keep_schedule(now)

@@ -13,6 +13,7 @@ from core import push
 from generation import events, state
 from generation.settlement import Ending, Started, finish
 from generation.verdicts import Accepted, Doubt, Park, Verdict
+from providers.contracts import Usage
 
 
 def apply(verdicts: Iterable[Verdict], *, at: datetime) -> None:
@@ -56,16 +57,19 @@ def keep_handles(accepted: Sequence[Accepted], *, owner: str | None, at: datetim
     return {step_id for step_id, _, _ in rows}
 
 
-def collecting(steps: Sequence[Started]) -> None:
-    """Marks steps whose results are being fetched and stored."""
-    if not steps:
+def collecting(delivered: Sequence[tuple[Started, Usage]]) -> None:
+    """Marks steps whose results are being stored, and keeps what the provider takes for them: should this process die
+    now, that is what it cost us all the same."""
+    if not delivered:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE generation_step s SET state = 'collecting' FROM unnest(%s::uuid[], %s::integer[]) AS m (id, no) "
-            "WHERE s.id = m.id AND s.attempt_no = m.no AND s.state || '' IN ('submitting', 'awaiting')",
-            [[step.step_id for step in steps], [step.attempt_no for step in steps]],
-        )
+            _COLLECTING,
+            [
+                [step.step_id for step, _ in delivered], [step.attempt_no for step, _ in delivered],
+                [usage.cost_usd_micros for _, usage in delivered], [usage.source for _, usage in delivered],
+            ],
+        )  # fmt: skip
 
 
 def renew(steps: Sequence[tuple[UUID, int]]) -> dict[tuple[UUID, int], str]:
@@ -115,3 +119,17 @@ def _tell(changes: Iterable[tuple[Started, int | None, str]]) -> None:
 
 def _lease() -> str:
     return f"{settings.GENERATION_LEASE_SECONDS} seconds"
+
+
+_COLLECTING = """
+WITH mine AS (
+    SELECT s.id, m.no, m.cost, m.source
+    FROM unnest(%s::uuid[], %s::integer[], %s::bigint[], %s::text[]) AS m (id, no, cost, source)
+    JOIN generation_step s ON s.id = m.id
+    WHERE s.attempt_no = m.no AND s.state || '' IN ('submitting', 'awaiting') ORDER BY s.id FOR UPDATE OF s
+), marked AS (
+    UPDATE generation_step s SET state = 'collecting' FROM mine WHERE s.id = mine.id
+)
+UPDATE generation_attempt a SET cost_usd_micros = mine.cost, cost_source = mine.source
+FROM mine WHERE a.step_id = mine.id AND a.no = mine.no
+"""

@@ -20,7 +20,7 @@ from generation.settlement import Ending, Fault, Started
 from generation.timing import Times
 from generation.verdicts import Accepted, Doubt, Park, Verdict
 from providers import gateway
-from providers.contracts import Ctx, Done, Handle, Outcome, Refused, Revision, Running
+from providers.contracts import Ctx, Done, Handle, Outcome, Refused, Revision, Running, Usage
 from providers.errors import (
     BadOutput,
     DeadlinePassed,
@@ -44,6 +44,7 @@ _PASSING = (TransientBeforeSend, RateLimited, Overloaded, UnknownOutcome, Timeou
 
 Clock = Callable[[], datetime]
 Keep = Callable[[Accepted], Awaitable[bool]]
+Collect = Callable[["Flight", Usage], None]
 
 
 class Flight:
@@ -52,10 +53,19 @@ class Flight:
     With `keep` it waits here for a provider that answers later: that makes the provider's handle durable and says
     whether the step is still this process's.
 
+    `collect` is told when the provider has delivered and the result is about to be stored.
     `overran` says that work on our own processors did not end in time, and may still be going on in a thread.
     """
 
-    def __init__(self, step: Started, revision: Revision, *, clock: Clock, keep: Keep | None = None) -> None:
+    def __init__(
+        self,
+        step: Started,
+        revision: Revision,
+        *,
+        clock: Clock,
+        keep: Keep | None = None,
+        collect: Collect | None = None,
+    ) -> None:
         self.step = step
         self.revision = revision
         self.stop_cause = step.stop_cause
@@ -67,6 +77,7 @@ class Flight:
         self.task: asyncio.Task[Verdict | None] | None = None
         self._clock = clock
         self._keep = keep
+        self._collect = collect
         self._told_at = 0.0
 
     @property
@@ -248,6 +259,8 @@ class Flight:
                 raise BadOutput("The provider returned no file.")
             return Ending(step, "done", usage=done.usage)
         artifact = done.artifacts[0]
+        if self._collect is not None:
+            self._collect(self, done.usage)
         stored = await asyncio.to_thread(
             library.store_output,
             source=library.Source(step.workspace_id, step.sandbox, step.job_id, step.output_index),

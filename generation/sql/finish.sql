@@ -73,6 +73,24 @@ BEGIN
     RETURN ending;
 END $$;
 
+-- A step was given up for a reason that is not its person's: it is kept for an operator, with what was tried.
+CREATE OR REPLACE FUNCTION generation_bury(p_step uuid, p_at timestamptz) RETURNS void
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
+BEGIN
+    INSERT INTO generation_deadletter (step_id, job_id, workspace_id, pipeline, model, cause, category, provider_code,
+        payload_digest, trail, at, state, resolved_by, reason)
+    SELECT s.id, j.id, j.workspace_id, j.pipeline, j.model, s.error ->> 'code', s.error ->> 'category',
+        coalesce(s.error ->> 'provider_code', ''), encode(sha256(convert_to(s.params::text, 'UTF8')), 'hex'),
+        (SELECT coalesce(jsonb_agg(jsonb_build_object('no', a.no, 'worker', a.worker, 'outcome', a.outcome,
+            'error_code', a.error_code, 'provider_code', a.provider_code, 'started_at', a.started_at,
+            'finished_at', a.finished_at) ORDER BY a.no), '[]') FROM generation_attempt a WHERE a.step_id = s.id),
+        p_at, 'open', '', ''
+    FROM generation_step s JOIN generation_job j ON j.id = s.job_id
+    WHERE s.id = p_step AND s.error ->> 'category' IN ('provider', 'timeout', 'capacity', 'internal')
+        AND j.stop_cause <> 'cancel'
+    ON CONFLICT (step_id) DO NOTHING;
+END $$;
+
 -- Ends a step. p_result: done | failed | canceled. outcome: finished | fenced (another attempt owns it).
 -- p_trust_lease false is the sweeper's: it ends a step only if its lease has run out.
 CREATE OR REPLACE FUNCTION generation_finish(
@@ -120,6 +138,7 @@ BEGIN
         SELECT 1 FROM generation_step d WHERE d.job_id = j.id AND d.name = ANY (c.depends_on)
             AND d.state <> 'done' AND NOT (d.optional AND d.state IN ('failed', 'skipped')));
     IF p_result <> 'done' THEN
+        PERFORM generation_bury(p_step, p_at);
         LOOP
             UPDATE generation_step c SET state = 'skipped', finished_at = p_at
             WHERE c.job_id = j.id AND c.state = 'waiting' AND EXISTS (
