@@ -29,12 +29,12 @@ def web(root: Path, env: Mapping[str, str]) -> Command:
     )  # fmt: skip
 
 
-def worker(root: Path, env: Mapping[str, str], *, node: str = "local") -> Command:
+def worker(root: Path, env: Mapping[str, str], *, node: str = "local", queues: str = QUEUES) -> Command:
     processes = min(max(2, os.cpu_count() or 2), _MOST_WORKERS)
     quiet = {**env, "PYTHONWARNINGS": ",".join(filter(None, (env.get("PYTHONWARNINGS"), _ROOT_WARNING)))}
     return _module(
         "worker", root, quiet, "celery", "-A", "wildmind.celery", "-q", "worker", "-P", "prefork", "-c", str(processes),
-        "-Q", QUEUES, "--without-gossip", "--without-mingle", "-l", "warning", "-n", f"{node}@%h",
+        "-Q", queues, "--without-gossip", "--without-mingle", "-l", "warning", "-n", f"{node}@%h",
     )  # fmt: skip
 
 
