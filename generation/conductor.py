@@ -121,4 +121,6 @@ class _Ears:
 
 
 def _is_broker(exc: Exception) -> bool:
-    return isinstance(exc, redis.RedisError | OSError) or type(exc).__module__.startswith(("kombu", "redis"))
+    return isinstance(exc, redis.RedisError | OSError) or type(exc).__module__.startswith(
+        ("kombu", "redis", "botocore")
+    )

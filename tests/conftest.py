@@ -100,7 +100,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory):
 
     made = running.create(tmp_path_factory.mktemp("stack"))
     try:
-        made.start("web", "worker", "scheduler")
+        made.start("web", "worker", "runner", "scheduler")
         made.wait_until_ready()
         yield made
     finally:
