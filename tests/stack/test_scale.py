@@ -10,6 +10,7 @@ from core.ids import from_public
 from tests.stack import running
 from tests.stack.running import Caller, Stack
 from tests.stack.test_nothing_lost import assert_whole, body
+from wildmind.local.children import QUEUES
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(420)]
 LEADER = "SELECT l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database() " \
@@ -21,7 +22,7 @@ PAID = "generation.pro,generation.enterprise,media"
 def many(tmp_path_factory):
     """The first conductor leads; the second stands by."""
     made = running.create(tmp_path_factory.mktemp("scale"))
-    made.queues["worker:paid"] = PAID
+    made.queues |= {"worker:paid": PAID, "worker:all": QUEUES}
     try:
         made.start("web", "worker:paid", "worker:all", "scheduler:1")
         made.wait_until_ready(workers=2)
