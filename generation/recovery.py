@@ -153,10 +153,15 @@ UPDATE generation_attempt a SET outcome = 'lost', finished_at = now(), error_cod
 FROM again WHERE a.step_id = again.id AND a.no = again.attempt_no AND NOT again.handled
 """
 _DOUBT = """
-SELECT (generation_doubt(s.id, s.attempt_no, 1.0, true, %s)).outcome
-FROM generation_step s JOIN generation_attempt a ON a.step_id = s.id AND a.no = s.attempt_no
-WHERE s.state IN ('submitting', 'collecting', 'reconciling') AND s.lease_expires_at < now() AND a.handle IS NULL
-    AND s.revision_id = ANY(%s) AND s.lost_leases < %s
+SELECT (generation_doubt(lost.id, lost.attempt_no, 1.0, true, %s)).outcome
+FROM (
+    SELECT s.id, s.attempt_no
+    FROM generation_step s JOIN generation_attempt a ON a.step_id = s.id AND a.no = s.attempt_no
+    WHERE s.state IN ('submitting', 'collecting', 'reconciling') AND s.lease_expires_at < now() AND a.handle IS NULL
+        AND s.revision_id = ANY(%s) AND s.lost_leases < %s
+    -- The order in which everybody locks jobs.
+    ORDER BY s.job_id, s.id LIMIT 200
+) lost
 """
 _GIVE_UP = """
 SELECT s.lost_leases, s.id, s.attempt_no, s.tries, a.id, j.id, j.workspace_id, j.sandbox,
