@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 
 from accounts.entitlements import Entitlements
-from accounts.models import Membership, User
+from accounts.models import Membership
 from accounts.scopes import SCOPES_OF_ROLE
 from core.errors import NotFound, Unauthenticated
 
@@ -75,8 +75,3 @@ def of_member(*, user_id: UUID, email: str, workspace_id: str | None = None) -> 
         key_id=None,
         entitlements=Entitlements.read(plan=granted.plan_id, plan_name=granted.plan.name, limits=granted.limits),
     )
-
-
-def is_active(user_id: UUID) -> bool:
-    """Whether this person may still do anything."""
-    return User.objects.filter(id=user_id, is_active=True).exists()
