@@ -59,11 +59,18 @@ function progress(id, share) {
   card.querySelector("[data-percent]").textContent = `${percent} %`;
 }
 
+function newestCard() {
+  // Ids are ordered by time.
+  return [...document.querySelectorAll("[data-generation]")].map((card) => card.dataset.generation).sort().at(-1);
+}
+
 function snapshot(generations) {
   const listed = new Map(generations.map((generation) => [generation.id, generation]));
+  const newest = newestCard();
   for (const { id, seq } of generations) {
     latest.set(id, Math.max(seq, latest.get(id) || 0));
-    adopt(id);
+    // An older one without a card is on another page of the feed.
+    if (!newest || id > newest) adopt(id);
   }
   for (const card of document.querySelectorAll("[data-generation]")) {
     const generation = listed.get(card.dataset.generation);
@@ -81,11 +88,9 @@ function resume(ids) {
 }
 
 function known() {
-  // Ids are ordered by time: the newest card, ended or not, says from where on jobs are news.
-  const cards = [...document.querySelectorAll("[data-generation]")];
-  const live = cards.filter((card) => card.dataset.live === "true").map((card) => card.dataset.generation);
-  const newest = cards.map((card) => card.dataset.generation).sort().at(-1);
-  return [...new Set([...live, newest])].filter(Boolean);
+  const live = [...document.querySelectorAll('[data-generation][data-live="true"]')].map((card) => card.dataset.generation);
+  // Ended or not, it says from where on jobs are news.
+  return [...new Set([...live, newestCard()])].filter(Boolean);
 }
 
 function receive(message) {

@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections import defaultdict
+from collections.abc import AsyncIterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from uuid import uuid4
@@ -130,18 +131,17 @@ class StreamWatcher(Watcher):
             last = f"Last-Event-ID: {self.seqs[job]}\r\n" if self.seqs[job] else ""
             writer.write(
                 f"GET /api/v1/generations/{job}/events HTTP/1.1\r\nHost: 127.0.0.1\r\n{last}"
-                f"Authorization: Bearer {self.person.caller.secret}\r\n\r\n".encode()
+                f"Connection: close\r\nAuthorization: Bearer {self.person.caller.secret}\r\n\r\n".encode()
             )
             status = await reader.readline()
             if not status:
                 return
             assert b" 200 " in status, status
-            await reader.readuntil(b"\r\n\r\n")
+            head = await reader.readuntil(b"\r\n\r\n")
             self.connections += 1
             heard = b""
-            while size := int(await reader.readline() or b"0", 16):
-                heard += (await reader.readexactly(size + 2))[:-2]
-                *blocks, heard = heard.split(b"\n\n")
+            async for part in _parts(reader, chunked=b"transfer-encoding: chunked" in head.lower()):
+                *blocks, heard = (heard + part).split(b"\n\n")
                 for block in blocks:
                     self.hear(job, block.decode())
         finally:
@@ -156,6 +156,15 @@ class StreamWatcher(Watcher):
         status = data["status"] if kind != "output" else None
         # An ended job's `done` repeats the number of the object before it.
         self.told(job, int(lines["id"]), status, snapshot=kind == "snapshot" or ended)
+
+
+async def _parts(reader: asyncio.StreamReader, *, chunked: bool) -> AsyncIterator[bytes]:
+    """The body of an answer as it comes: an ended job's has a length, a stream that goes on has chunks."""
+    if not chunked:
+        yield await reader.read()
+        return
+    while size := int(await reader.readline() or b"0", 16):
+        yield (await reader.readexactly(size + 2))[:-2]
 
 
 class TestWatchers:
