@@ -14,6 +14,7 @@ import orjson
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error
+from django.utils import timezone
 
 from accounts import current, sessions
 from accounts.current import Principal
@@ -21,6 +22,7 @@ from core.errors import DomainError
 from core.ids import from_public, to_public
 from generation import following, selectors
 from generation.following import Follower, Overflowed
+from generation.selectors import Standing
 from generation.state import LIVE
 
 _PING_SECONDS = 20.0
@@ -104,15 +106,16 @@ class GenerationsConsumer(AsyncWebsocketConsumer):
 
     async def _snapshot(self, known: Mapping[UUID, int]) -> None:
         """All that is under way, and how what the page knows has ended. What is told from here on is newer."""
-        space = self._caller.workspace_id
+        space, since = self._caller.workspace_id, following.recent(timezone.now())
         found = await following.in_thread(
-            lambda: selectors.standing(workspace_id=space, sandbox=False, known=known.keys())
+            lambda: selectors.standing(workspace_id=space, sandbox=False, known=known.keys(), since=since)
         )
+        # What ended a moment ago is in its place too, though the page did not ask: it is no news to be told again.
         self._follower.place(found)
         shown = [
             {"id": to_public("gen", job.job_id), "seq": job.seq, "status": job.state}
             for job in found
-            if job.state in LIVE or job.seq > known.get(job.job_id, 0)
+            if job.state in LIVE or _is_news(job, known)
         ]
         await self._say({"type": "snapshot", "generations": shown})
 
@@ -137,6 +140,13 @@ class GenerationsConsumer(AsyncWebsocketConsumer):
 
     async def _say(self, message: dict[str, Any]) -> None:
         await self.send(text_data=orjson.dumps(message).decode())
+
+
+def _is_news(job: Standing, known: Mapping[UUID, int]) -> bool:
+    """Whether a job that has ended since is news to a page that knows these; one that knows none asked for none."""
+    if job.job_id in known:
+        return job.seq > known[job.job_id]
+    return bool(known) and job.job_id > max(known)
 
 
 def _known(text: str) -> dict[UUID, int] | None:

@@ -283,7 +283,7 @@ class Desk:
             await self._put_news(spaces)
 
     async def _put_news(self, spaces: Sequence[tuple[UUID, bool]]) -> None:
-        since = ids.floor(self.clock() - timedelta(seconds=_RECENT_SECONDS))
+        since = recent(self.clock())
         for workspace_id, sandbox, job in await in_thread(lambda: selectors.lately(groups=spaces, since=since)):
             for follower in self._index.get(push.group_of(workspace_id, sandbox=sandbox), ()):
                 if not follower.knows(job.job_id):
@@ -297,6 +297,11 @@ async def _put_all(missed: Iterable[Told], readers: Mapping[UUID, Sequence[Follo
         if count % _BURST == 0:
             crowded = any(follower.is_crowded for follower in readers[told.job_id])
             await asyncio.sleep(_CROWDED_SECONDS if crowded else 0)
+
+
+def recent(at: datetime) -> UUID:
+    """Jobs with higher ids are looked for, whether they have ended or not."""
+    return ids.floor(at - timedelta(seconds=_RECENT_SECONDS))
 
 
 def told_after(job_id: UUID, seq: int) -> list[Told]:

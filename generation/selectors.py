@@ -108,15 +108,15 @@ def reachable(*, workspace_id: UUID, sandbox: bool, ids: Sequence[UUID]) -> set[
     return set(_of(workspace_id, sandbox=sandbox).filter(id__in=ids).values_list("id", flat=True))
 
 
-def standing(*, workspace_id: UUID, sandbox: bool, known: Iterable[UUID] = ()) -> list[Standing]:
-    """Where a reader stands who knows of these jobs: all that is under way, the known ones, and any newer than those.
+def standing(*, workspace_id: UUID, sandbox: bool, known: Iterable[UUID], since: UUID) -> list[Standing]:
+    """Jobs that are under way, those known to a reader, and any accepted after the newest of these or after `since`.
 
     Newest first, a thousand at most. A job of somebody else is left out.
     """
-    ids = list(known)
-    newest = max(ids, default=None)
+    names = list(known)
+    newer = min(since, max(names, default=since))
     with connection.cursor() as cursor:
-        cursor.execute(_STANDING, {"workspace": workspace_id, "sandbox": sandbox, "ids": ids, "newest": newest})
+        cursor.execute(_STANDING, {"workspace": workspace_id, "sandbox": sandbox, "known": names, "newer": newer})
         return [Standing(*row) for row in cursor.fetchall()]
 
 
@@ -221,10 +221,10 @@ SELECT id, seq, state FROM (
         AND state IN ('queued', 'running', 'canceling', 'reconciling')
     UNION
     SELECT id, seq, state FROM generation_job
-    WHERE id = ANY (%(ids)s::uuid[]) AND workspace_id = %(workspace)s AND sandbox = %(sandbox)s
+    WHERE id = ANY (%(known)s::uuid[]) AND workspace_id = %(workspace)s AND sandbox = %(sandbox)s
     UNION
     SELECT id, seq, state FROM generation_job
-    WHERE workspace_id = %(workspace)s AND sandbox = %(sandbox)s AND trashed_at IS NULL AND id > %(newest)s::uuid
+    WHERE workspace_id = %(workspace)s AND sandbox = %(sandbox)s AND trashed_at IS NULL AND id > %(newer)s::uuid
 ) found ORDER BY id DESC LIMIT 1000
 """
 _LATELY = """

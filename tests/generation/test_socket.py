@@ -364,6 +364,21 @@ class TestWhatWasNotHeard:
         }
         assert again["generations"] == []
 
+    def test_is_not_what_ended_before_the_socket_came(self, person, quick_look):
+        submit(person)
+        work_off()
+        cookie = cookie_of(person)
+
+        async def work():
+            socket, snapshot = await begin(cookie)
+            nothing = await socket.receive_nothing(timeout=1.5)
+            await socket.disconnect()
+            return snapshot, nothing
+
+        snapshot, nothing = run(work)
+        assert snapshot["generations"] == []
+        assert nothing
+
     def test_of_a_stranger_stays_unknown_to_who_asks_for_it(self, person, stranger):
         job_id = submit(person)
         cookie = cookie_of(stranger)
