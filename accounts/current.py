@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 
 from accounts.entitlements import Entitlements
-from accounts.models import Membership, User
+from accounts.models import Membership
 from accounts.scopes import SCOPES_OF_ROLE
 from core.errors import NotFound, Unauthenticated
 
@@ -89,8 +89,3 @@ def of_owner(*, workspace_id: UUID, sandbox: bool) -> Principal:
         raise NotFound("This workspace has no owner.")
     found = of_member(user_id=owner.user_id, email=owner.user.email, workspace_id=str(workspace_id))
     return replace(found, sandbox=sandbox)
-
-
-def is_active(user_id: UUID) -> bool:
-    """Whether this person may still do anything."""
-    return User.objects.filter(id=user_id, is_active=True).exists()

@@ -55,6 +55,7 @@ def generation(job: JobView, *, files: Mapping[tuple[UUID, int], AssetView] | No
         "poll_after_ms": _POLL_MS if job.is_live else None,
         "urls": {
             "self": f"/api/v1/generations/{public}", "cancel": f"/api/v1/generations/{public}/cancel",
+            "events": f"/api/v1/generations/{public}/events",
         },
     }  # fmt: skip
 

@@ -49,7 +49,7 @@ GENERATION = _object(
         "metadata": {"type": "object"}, "visibility": {"type": "string"}, "created_at": _TIME,
         "started_at": _MAYBE_TIME, "completed_at": _MAYBE_TIME, "expires_at": _MAYBE_TIME,
         "seq": {"type": "integer"}, "poll_after_ms": {"type": ["integer", "null"]},
-        "urls": _object({"self": {"type": "string"}, "cancel": {"type": "string"}}),
+        "urls": _object({"self": {"type": "string"}, "cancel": {"type": "string"}, "events": {"type": "string"}}),
     }
 )  # fmt: skip
 QUOTE = _object(

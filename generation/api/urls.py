@@ -1,6 +1,6 @@
 from django.urls import path
 
-from generation.api import models, views
+from generation.api import models, stream, views
 
 urlpatterns = [
     path("models", models.Models.as_view()),
@@ -10,5 +10,6 @@ urlpatterns = [
     path("generations/<str:public_id>", views.Generation.as_view()),
     path("generations/<str:public_id>/attempts", views.Attempts.as_view()),
     path("generations/<str:public_id>/cancel", views.Cancel.as_view()),
+    path("generations/<str:public_id>/events", stream.Events.as_view()),
     path("generations/<str:public_id>/retry", views.Retry.as_view()),
 ]

@@ -40,7 +40,8 @@ class TestDocument:
         assert paths == sorted(
             f"/api/v1/{path}" for path in (
                 "assets", "assets/{public_id}", "assets/{public_id}/content", "generations", "generations/{public_id}",
-                "generations/{public_id}/attempts", "generations/{public_id}/cancel", "generations/{public_id}/retry",
+                "generations/{public_id}/attempts", "generations/{public_id}/cancel", "generations/{public_id}/events",
+                "generations/{public_id}/retry",
                 "me", "models", "models/{model}", "quotes", "usage", "wallet", "wallet/transactions",
             )
         )  # fmt: skip

@@ -27,7 +27,7 @@ def prepare(root: Path, env: Mapping[str, str]) -> Command:
 def web(root: Path, env: Mapping[str, str]) -> Command:
     return _module(
         "web", root, env, "uvicorn", "wildmind.asgi:application", "--host", HOST, "--port", env["WILDMIND_PORT"],
-        "--no-access-log", "--lifespan", "off", "--log-level", "warning",
+        "--no-access-log", "--lifespan", "off", "--log-level", "warning", "--ws-per-message-deflate", "false",
         # An open event stream would hold the server back until it is killed.
         "--timeout-graceful-shutdown", "2",
     )  # fmt: skip
