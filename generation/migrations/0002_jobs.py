@@ -22,6 +22,8 @@ class Migration(migrations.Migration):
             undo="DROP TRIGGER generation_job_terminal ON generation_job;"
             "DROP FUNCTION generation_accept; DROP FUNCTION generation_start; DROP FUNCTION generation_finish;"
             "DROP FUNCTION generation_stop; DROP FUNCTION generation_conclude; DROP FUNCTION generation_emit;"
-            "DROP FUNCTION generation_keep_terminal;",
+            "DROP FUNCTION generation_keep_terminal; DROP FUNCTION IF EXISTS generation_finish_many;"
+            "DROP FUNCTION IF EXISTS generation_finish_plain; DROP FUNCTION IF EXISTS generation_conclude_many;"
+            "DROP FUNCTION IF EXISTS generation_endings; DROP FUNCTION IF EXISTS generation_close;",
         ),
     ]
