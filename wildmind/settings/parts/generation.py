@@ -14,3 +14,10 @@ GENERATION_MAX_LOST_LEASES = env_int("WILDMIND_MAX_LOST_LEASES", default=3, mini
 GENERATION_DEADLINE_SECONDS = env_int("WILDMIND_DEADLINE_SECONDS", default=900, minimum=10)
 # Shares of capacity under contention; an empty lane lends its share.
 GENERATION_LANE_SHARES = {"enterprise": 5, "pro": 3, "free": 2}
+# Brownout: expected seconds of waiting work for each slot at which levels 1 to 4 begin.
+GENERATION_BROWNOUT_SECONDS = (
+    env_int("WILDMIND_BROWNOUT_1_SECONDS", default=300, minimum=1),
+    env_int("WILDMIND_BROWNOUT_2_SECONDS", default=600, minimum=1),
+    env_int("WILDMIND_BROWNOUT_3_SECONDS", default=1800, minimum=1),
+    env_int("WILDMIND_BROWNOUT_4_SECONDS", default=7200, minimum=1),
+)
