@@ -23,6 +23,7 @@ _LOOK_SECONDS, _LEVEL_SECONDS, _MEASURE_SECONDS = 2.0, 5.0, 10.0
 _MOST_PART = 50
 _REMEMBER = timedelta(minutes=5)
 _LEARN = 0.3
+_ASSUMED_MS = 1000.0
 _EFFICIENCY_LEAST, _EFFICIENCY_MOST = 0.02, 50.0
 # A job is told its first time at the look after it came. Of each lane this many at most wait to be judged.
 _NEW, _JUDGED = timedelta(seconds=5), 300
@@ -79,8 +80,9 @@ class Lookout:
         for placement, saturated in self._saturated.items():
             slots = self._placement_slots(placement)
             served = sum(item.cost for item in began if item.line[0] == placement)
-            if saturated and slots and served:
-                before = self._efficiency.get(placement)
+            if saturated and slots:
+                # Nothing begun although all slots are taken is news too: what runs is long.
+                before = self._efficiency.get(placement, 1.0)
                 self._efficiency[placement] = learned(before, served, slots=slots, seconds=seconds)
         self._saturated = {}
 
@@ -108,7 +110,7 @@ class Lookout:
         return LineView(
             placement=placement, lane=lane, slots=slots, busy=_shared_busy(line, busy),
             rate=1000 * slots * share * self._efficiency.get(placement, 1.0),
-            mean_ms=sum(row.cost for row in rows) / len(rows) if rows else 0.0,
+            mean_ms=sum(row.cost for row in rows) / len(rows) if rows else _ASSUMED_MS,
             # The front is fresher than the count, and all there is when it is short.
             ready=len(rows) if len(rows) < lines.FRONT else max(ready, len(rows)),
             backlog_seconds=work if len(rows) >= lines.FRONT else sum(row.cost for row in rows) / 1000,
@@ -134,7 +136,8 @@ class Lookout:
         for placement in ("cpu", "io"):
             slots = self._placement_slots(placement)
             working = sum(count for (place, _), count in busy.items() if place == placement)
-            full = any(place == placement for place, _ in front) and 0 < slots <= working
+            # One more than slots is claimed at most, to be at hand: then it waits, though no line shows it.
+            full = 0 < slots < working or (0 < slots == working and any(place == placement for place, _ in front))
             self._saturated[placement] = self._saturated.get(placement, True) and full
         self._waiting.append((at, {line: {row.workspace_id for row in rows} for line, rows in front.items()}))
         self._waiting = [item for item in self._waiting if item[0] >= at - timedelta(minutes=1)]
@@ -182,11 +185,10 @@ class Lookout:
         return True
 
 
-def learned(before: float | None, served: float, *, slots: int, seconds: float) -> float:
+def learned(before: float, served: float, *, slots: int, seconds: float) -> float:
     """Expected milliseconds of work that a busy millisecond of a slot really does, after one more measure of it."""
     true = served / (1000 * slots * max(seconds, 0.001))
-    mixed = true if before is None else before + _LEARN * (true - before)
-    return min(_EFFICIENCY_MOST, max(_EFFICIENCY_LEAST, mixed))
+    return min(_EFFICIENCY_MOST, max(_EFFICIENCY_LEAST, before + _LEARN * (true - before)))
 
 
 def _share_of(values: list[float], share: float) -> float | None:

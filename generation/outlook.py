@@ -91,10 +91,9 @@ def _queued(
     reason = PAUSED if job.lane in paused else _held_back(job)
     if reason is not None:
         return Outlook(position=position, reason=reason)
-    view = views.get(place.line) if place else None
     if place is None:
-        # Claimed: its message is on the way to a worker.
-        return Outlook(position=1, starts=_BEGINS_NOW, ends=_BEGINS_NOW.plus(_run(job, None, at)))
+        return _claimed(job, views, at)
+    view = views.get(place.line)
     if view is None:
         return Outlook(position=position, reason=UNKNOWN)
     if not view.slots:
@@ -103,10 +102,19 @@ def _queued(
     return Outlook(position=position, starts=starts, ends=starts.plus(_run(job, view, at)))
 
 
+def _claimed(job: JobView, views: Mapping[Line, LineView], at: datetime) -> Outlook:
+    """Its message is on the way to a worker: it begins now, or with the first slot that is free again."""
+    view = _lane_of(job, views)
+    starts = _BEGINS_NOW
+    if view is not None and view.busy > view.slots > 0:
+        starts = bands.around(lines.plain_ms(view, 0), view.seen).span
+    return Outlook(position=1, starts=starts, ends=starts.plus(_run(job, view, at)))
+
+
 def _running(job: JobView, views: Mapping[Line, LineView], at: datetime) -> Outlook:
     if any(step.state == state.STEP_PARKED for step in job.steps):
         return Outlook(reason=PROVIDER_BUSY)
-    view = next((view for (_, lane), view in views.items() if lane == job.lane), None)
+    view = _lane_of(job, views)
     gone = (at - (job.started_at or at)).total_seconds()
     whole = _run(job, view, at)
     rounds = _rounds(job, view)
@@ -134,6 +142,10 @@ def _held_back(job: JobView) -> str | None:
     if _BEHIND_OWN_LIMIT in states:
         return OWN_LIMIT
     return PROVIDER_BUSY if state.STEP_PARKED in states else UNKNOWN
+
+
+def _lane_of(job: JobView, views: Mapping[Line, LineView]) -> LineView | None:
+    return next((view for (_, lane), view in views.items() if lane == job.lane), None)
 
 
 def _is_ready(job: JobView) -> bool:

@@ -116,6 +116,22 @@ class TestTimes:
         assert queue["eta_s"]["p50"] <= queue["eta_s"]["p90"]
         assert queue["reason"] is None
 
+    def test_of_a_claimed_job_wait_for_a_slot_when_all_are_taken(self, person):
+        person.grant(100)
+        first, second = submit(person), submit(person)
+        told.slots(1)
+        claim(limit=2)
+        leader = told.look(timezone.now())
+        at_once = expect(person, second)
+        # Half a minute passes, and nothing begins although a step waits for the only slot.
+        for seconds in (10, 20, 30):
+            leader.measure(at=timezone.now() + timedelta(seconds=seconds))
+            leader.look(at=timezone.now() + timedelta(seconds=seconds))
+        assert expect(person, second).starts.p90 > 2 * at_once.starts.p90
+        told.slots(2)
+        leader.look(at=timezone.now())
+        assert expect(person, first).starts.p90 <= 1
+
     def test_of_a_running_job_count_down_to_its_end(self, person):
         job_id = submit(person)
         execution.begin(batch=claim(), owner="w", at=timezone.now())

@@ -31,7 +31,7 @@ def simulate(*, seed, hours=2.0, wrong_by=1.0, learns=True):
     slots do, so that it is steady. `wrong_by` spoils the rate; without `learns` no experience is used.
     """
     dice = random.Random(seed)  # noqa: S311 - a simulation
-    now, efficiency, served, measured = 0.0, None, 0.0, 0.0
+    now, efficiency, served, measured = 0.0, 1.0, 0.0, 0.0
     slots = [0.0] * SLOTS
     waiting: deque[tuple[float, float, Band]] = deque()
     seen: dict[int, float] = {}
@@ -40,7 +40,7 @@ def simulate(*, seed, hours=2.0, wrong_by=1.0, learns=True):
         free = heapq.heappop(slots)
         now = max(now, free)
         while len(waiting) < 30 + 20 * dice.random():
-            rate = 1000 * SLOTS * (efficiency or 1.0) * wrong_by
+            rate = 1000 * SLOTS * efficiency * wrong_by
             plain = lines.plain_ms(line(rate=rate, seen=seen), 1000 * len(waiting))
             waiting.append((now, plain, bands.around(plain, seen if learns else {})))
         came, plain, band = waiting.popleft()
