@@ -17,6 +17,7 @@ from django.db import connection
 from core import queueing
 
 SNAPSHOT, PLACES = "wm:outlook", "wm:outlook:places"
+# As in sql/outlook.sql, where the limit must be a literal.
 FRONT = 1000
 _KEEP_SECONDS = 10
 
@@ -142,7 +143,7 @@ def read(job_ids: Sequence[UUID]) -> tuple[dict[Line, LineView], dict[UUID, Plac
 
 def count_ahead(job_ids: Sequence[UUID]) -> dict[UUID, Place]:
     """Places of jobs that nobody told: counted in the index, a thousand steps at most for each."""
-    found = _rows(_AHEAD.replace("%(front)s", str(FRONT)), {"jobs": list(job_ids)})
+    found = _rows("SELECT * FROM generation_ahead(%(jobs)s)", {"jobs": list(job_ids)})
     return {
         job_id: Place((placement, lane), FRONT if steps >= FRONT else 1 + jobs, int(work))
         for job_id, placement, lane, steps, jobs, work in found
@@ -161,7 +162,7 @@ def _place(text: bytes) -> Place:
 def front() -> dict[Line, list[Row]]:
     """The first thousand steps of each line, in fair order."""
     found: dict[Line, list[Row]] = {}
-    for placement, lane, *row in _rows(_FRONT.replace("%(front)s", str(FRONT)), {}):
+    for placement, lane, *row in _rows("SELECT * FROM generation_front()", {}):
         found.setdefault((placement, lane), []).append(Row(*row))
     return found
 
@@ -189,27 +190,6 @@ def _rows(sql: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
-_FRONT = """
-SELECT p.placement, l.name, s.job_id, j.workspace_id, s.cost, j.created_at, j.started_at IS NULL
-FROM (VALUES ('cpu'), ('io')) AS p (placement), generation_lane l, LATERAL (
-    SELECT job_id, cost, vtag, id FROM generation_step
-    WHERE placement = p.placement AND lane = l.name AND state = 'ready' ORDER BY vtag, id LIMIT %(front)s
-) s JOIN generation_job j ON j.id = s.job_id
-ORDER BY p.placement, l.name, s.vtag, s.id
-"""
-_AHEAD = """
-SELECT f.job_id, f.placement, f.lane, a.steps, a.jobs, a.work
-FROM (
-    SELECT DISTINCT ON (job_id) job_id, placement, lane, vtag, id FROM generation_step
-    WHERE job_id = ANY(%(jobs)s) AND state = 'ready' ORDER BY job_id, vtag, id
-) f, LATERAL (
-    SELECT count(*) AS steps, count(DISTINCT job_id) AS jobs, coalesce(sum(cost), 0) AS work FROM (
-        SELECT job_id, cost FROM generation_step s
-        WHERE s.placement = f.placement AND s.lane = f.lane AND s.state = 'ready' AND (s.vtag, s.id) < (f.vtag, f.id)
-        ORDER BY s.vtag, s.id LIMIT %(front)s
-    ) ahead
-) a
-"""
 _BUSY = """
 SELECT placement, lane, count(*) FROM generation_step
 WHERE state IN ('claimed', 'submitting', 'awaiting', 'collecting') GROUP BY placement, lane

@@ -1,8 +1,14 @@
 """How long models take, what waiting jobs were told, and what the service takes now."""
 
+from pathlib import Path
+
 import django.contrib.postgres.fields
 import django.db.models.deletion
 from django.db import migrations, models
+
+from core import sqlfiles
+
+_SQL = Path(__file__).parent.parent / "sql"
 
 
 class Migration(migrations.Migration):
@@ -109,4 +115,5 @@ class Migration(migrations.Migration):
                 name="generation_service_level_known",
             ),
         ),
+        sqlfiles.run(_SQL / "outlook.sql", undo="DROP FUNCTION generation_front; DROP FUNCTION generation_ahead;"),
     ]
