@@ -27,7 +27,8 @@ from credits.queues import (
 from generation import recovery
 from generation.dispatch import Dispatcher
 from generation.events import NUDGE
-from generation.queues import EXPIRE_IDEMPOTENCY
+from generation.lookout import Lookout
+from generation.queues import EXPIRE_IDEMPOTENCY, ROLL_UP_PACE
 
 _log = structlog.get_logger(__name__)
 _SWEEP_SECONDS = 1.0
@@ -41,6 +42,7 @@ SCHEDULE: tuple[tuple[TaskRef, float], ...] = (
     (EXPIRE_HOLDS, 60.0),
     (RENEW_ALLOWANCES, 60.0),
     (RAISE_NOTICES, 300.0),
+    (ROLL_UP_PACE, 300.0),
     (RECONCILE, 86_400.0),
 )
 
@@ -57,6 +59,7 @@ class Conductor:
     _leads: bool = False
     # Who could not be heard while nobody listened is not dead: leases are judged one lease after a start or an outage.
     _leases_from: float = field(default_factory=lambda: time.monotonic() + settings.GENERATION_LEASE_SECONDS)
+    _lookout: Lookout = field(default_factory=Lookout)
 
     def run(self) -> None:
         dispatcher = Dispatcher(name=self.name)
@@ -77,7 +80,7 @@ class Conductor:
             ears.wait(settings.GENERATION_TICK_MILLISECONDS / 1000)
 
     def turn(self, dispatcher: Dispatcher) -> None:
-        """Whatever is due now: a dispatch always, a sweep each second, the schedule each ten."""
+        """Whatever is due now: a dispatch always, a sweep each second, the schedule each ten; a leader's lookout."""
         now = time.monotonic()
         if now - self._swept_at >= _SWEEP_SECONDS:
             self._swept_at = now
@@ -86,6 +89,8 @@ class Conductor:
             self._scheduled_at = now
             self._keep_schedule(now)
         dispatcher.run_once()
+        if self._leads:
+            self._lookout.turn(at=timezone.now(), now=now)
 
     def _keep_schedule(self, now: float) -> None:
         if not self._leads:

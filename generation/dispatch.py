@@ -12,7 +12,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from generation import fleet
+from generation import fleet, service
 from generation.queues import RUN_STEPS, queue_of
 
 _log = structlog.get_logger(__name__)
@@ -65,7 +65,8 @@ class Dispatcher:
 
     def run_once(self) -> int:
         """Fills every free slot once; gives the number of steps sent. Raises what Redis or the broker raises."""
-        waiting = _waiting()
+        paused = service.paused_lanes()
+        waiting = {(place, lane) for place, lane in _waiting() if lane not in paused}
         slots = fleet.slots_by_queue() if waiting else {}
         if not slots:
             return 0

@@ -54,7 +54,6 @@ class JobView:
     started_at: datetime | None = None
     completed_at: datetime | None = None
     progress: float = 0.0
-    position: int | None = None
     stop_cause: str = ""
 
     @property

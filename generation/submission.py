@@ -18,7 +18,7 @@ from core.ids import uuid7
 from credits import ledger, pricing
 from credits.errors import QuoteExpired
 from credits.ledger import Payer
-from generation import events, limits, quoting, selectors, state
+from generation import events, limits, quoting, selectors, service, state
 from generation.errors import MaxCreditsExceeded
 from generation.quoting import Priced
 from generation.selectors import JobView, StepView
@@ -84,6 +84,7 @@ def _submit(caller: Principal, order: Order, once: Once, render: Render, at: dat
     priced_by = quoting.price if order.quote_id is None else quoting.plan
     priced = priced_by(pipeline=order.pipeline, model=model, given=order.input, at=at)
     limits.check(granted=granted, priced=priced)
+    service.admit(lane=granted.lane, pipeline=order.pipeline, model=priced.card.revision.slug, at=at)
     lines = _agreed_lines(caller, order, priced, at)
     quoted = pricing.total(lines)
     if order.max_credits is not None and quoted > order.max_credits:

@@ -53,8 +53,10 @@ def _fresh(request: pytest.FixtureRequest) -> Iterator[None]:
     from generation.models import Lane
     from moderation import screening
     from providers import catalog
+    from tests.factories import outlook
 
     cache.clear()
+    outlook.forget()
     queueing._broken_until = 0.0
     Lane.objects.bulk_create([Lane(name=name) for name in ("enterprise", "pro", "free")], ignore_conflicts=True)
     plans.sync(at=timezone.now())

@@ -4,6 +4,21 @@ from generation.models.event import Event
 from generation.models.fairness import Flow, Lane, Load
 from generation.models.job import Job
 from generation.models.made_good import MadeGood
+from generation.models.outlook import Expectation, Pace, Punctuality, Service
 from generation.models.step import Step
 
-__all__ = ["Attempt", "DeadLetter", "Event", "Flow", "Job", "Lane", "Load", "MadeGood", "Step"]
+__all__ = [
+    "Attempt",
+    "DeadLetter",
+    "Event",
+    "Expectation",
+    "Flow",
+    "Job",
+    "Lane",
+    "Load",
+    "MadeGood",
+    "Pace",
+    "Punctuality",
+    "Service",
+    "Step",
+]

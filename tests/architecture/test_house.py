@@ -154,6 +154,7 @@ class TestDatabase:
             "generation/sql/finish.sql",
             "generation/sql/stop.sql",
             "generation/sql/load.sql",
+            "generation/sql/outlook.sql",
         ],
     )
     def test_runs_the_functions_as_their_files_say(self, name):
