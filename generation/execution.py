@@ -195,7 +195,11 @@ def park(*, step: Started, error: ProviderError) -> bool:
                 "provider_code": error.provider_code or "", "detail": str(error)[:300],
             },
         )  # fmt: skip
-        return bool(cursor.rowcount)
+        parked = bool(cursor.rowcount)
+        if parked:
+            # A statement of its own: whoever holds a step does not wait for a wallet.
+            cursor.execute("SELECT generation_set_aside(%s, now())", [step.job_id])
+        return parked
 
 
 def _group(step: Started) -> str:

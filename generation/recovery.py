@@ -27,7 +27,7 @@ _UNKNOWN = Fault("unknown_outcome", "provider", "The provider's answer was lost.
 
 def sweep(*, at: datetime) -> int:
     """One round: leases, parked steps, deadlines. Gives how many rows it moved."""
-    moved = _requeue_unstarted() + _release_parked() + _requeue_lost()
+    moved = _requeue_unstarted() + _release_parked(at) + _requeue_lost()
     for ending in _given_up():
         settlement.finish([ending], at=at)
         moved += 1
@@ -54,12 +54,10 @@ def _requeue_unstarted() -> int:
     )
 
 
-def _release_parked() -> int:
-    return _execute(
-        "UPDATE generation_step SET state = 'ready', next_run_at = NULL "
-        "WHERE state = 'parked' AND next_run_at <= now()",
-        [],
-    )
+def _release_parked(at: datetime) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT generation_return(%s)", [at])
+        return int(cursor.fetchone()[0])
 
 
 def _requeue_lost() -> int:

@@ -19,6 +19,13 @@ TERMINAL: Final = (SUCCEEDED, PARTIALLY_SUCCEEDED, FAILED, CANCELED, ABORTED, BL
 ALL: Final = (*LIVE, *TERMINAL)
 RETRYABLE: Final = (FAILED, ABORTED, BLOCKED, CANCELED, PARTIALLY_SUCCEEDED)
 
+PLACE_HELD: Final = "held"
+PLACE_WANTED: Final = "wanted"
+PLACE_NONE: Final = "none"
+PLACE_ALL: Final = (PLACE_HELD, PLACE_WANTED, PLACE_NONE)
+
+# Behind the workspace's own limit: its job wants a place.
+STEP_QUEUED: Final = "queued"
 STEP_WAITING: Final = "waiting"
 STEP_READY: Final = "ready"
 STEP_CLAIMED: Final = "claimed"
@@ -33,6 +40,6 @@ STEP_CANCELED: Final = "canceled"
 
 STEP_LEASED: Final = (STEP_CLAIMED, STEP_SUBMITTING, STEP_AWAITING, STEP_COLLECTING)
 STEP_ALL: Final = (
-    STEP_WAITING, STEP_READY, *STEP_LEASED, STEP_PARKED, "reconciling", "approval", STEP_DONE, STEP_FAILED,
+    STEP_QUEUED, STEP_WAITING, STEP_READY, *STEP_LEASED, STEP_PARKED, "reconciling", "approval", STEP_DONE, STEP_FAILED,
     STEP_SKIPPED, STEP_CANCELED,
 )  # fmt: skip

@@ -69,6 +69,7 @@ BEGIN
     -- An end is never refused for the sake of a count.
     UPDATE generation_load SET live = greatest(live - 1, 0)
     WHERE workspace_id = j.workspace_id AND sandbox = j.sandbox AND pipeline = j.pipeline;
+    PERFORM generation_leave(p_job, p_at);
     PERFORM generation_emit(p_job, 'done', jsonb_build_object('status', ending), p_at);
     RETURN ending;
 END $$;
@@ -133,5 +134,9 @@ BEGIN
         PERFORM generation_emit(j.id, 'output', p_output, p_at);
     END IF;
     ending := generation_conclude(j.id, p_at);
+    IF ending IS NULL THEN
+        -- Perhaps all that is left of it is parked.
+        PERFORM generation_set_aside(j.id, p_at);
+    END IF;
     RETURN QUERY SELECT 'finished'::text, g.state::text, g.seq::integer FROM generation_job g WHERE g.id = j.id;
 END $$;

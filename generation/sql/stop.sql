@@ -32,7 +32,7 @@ BEGIN
     UPDATE generation_job SET stop_cause = p_cause WHERE id = p_job;
     PERFORM 1 FROM generation_step WHERE job_id = p_job ORDER BY id FOR UPDATE;
     UPDATE generation_step SET state = 'canceled', finished_at = p_at, lease_expires_at = NULL
-    WHERE job_id = p_job AND state IN ('waiting', 'ready', 'claimed', 'parked', 'approval');
+    WHERE job_id = p_job AND state IN ('queued', 'waiting', 'ready', 'claimed', 'parked', 'approval');
     ending := generation_conclude(p_job, p_at);
     IF ending IS NULL AND j.state <> 'canceling' AND p_cause = 'cancel' THEN
         UPDATE generation_job SET state = 'canceling' WHERE id = p_job;
