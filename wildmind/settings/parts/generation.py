@@ -1,6 +1,6 @@
 """Jobs and their workers. Times are in the unit of the name."""
 
-from wildmind.settings.env import env_int
+from wildmind.settings.env import counts, env_int, env_list
 
 # A worker that died is noticed after this long; it renews four times within it.
 GENERATION_LEASE_SECONDS = env_int("WILDMIND_LEASE_SECONDS", default=15, minimum=2)
@@ -14,3 +14,5 @@ GENERATION_MAX_LOST_LEASES = env_int("WILDMIND_MAX_LOST_LEASES", default=3, mini
 GENERATION_DEADLINE_SECONDS = env_int("WILDMIND_DEADLINE_SECONDS", default=900, minimum=10)
 # Shares of capacity under contention; an empty lane lends its share.
 GENERATION_LANE_SHARES = {"enterprise": 5, "pro": 3, "free": 2}
+# Steps that may be under way at once over an adapter's connection, whatever the model; none named is no limit.
+GENERATION_ADAPTER_CONCURRENCY = counts("WILDMIND_ADAPTER_CONCURRENCY", env_list("WILDMIND_ADAPTER_CONCURRENCY"))
