@@ -25,9 +25,9 @@ from bench.stand import Stand, StandProblem
 # By name, because each needs Django, which needs the servers.
 BENCHMARKS = {
     "submit": "bench.submit", "jobs": "bench.jobs", "ledger": "bench.ledger", "push": "bench.push",
-    "inside": "bench.inside",
+    "claims": "bench.claims", "fairness": "bench.fairness", "inside": "bench.inside",
 }  # fmt: skip
-USUAL = ("submit", "jobs", "ledger", "push")
+USUAL = ("submit", "jobs", "ledger", "push", "claims", "fairness")
 _ROUNDS = 5
 
 

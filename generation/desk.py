@@ -10,13 +10,14 @@ from django.conf import settings
 from django.db import connection
 
 from core import push
-from generation import events, state
+from generation import events, state, throttle
 from generation.settlement import Ending, Started, finish
 from generation.verdicts import Accepted, Doubt, Park, Verdict
+from providers import gateway
 from providers.contracts import Usage
 
 
-def apply(verdicts: Iterable[Verdict], *, at: datetime) -> None:
+def apply(verdicts: Sequence[Verdict], *, at: datetime) -> None:
     """Writes verdicts. One that another attempt has overtaken changes nothing and is dropped."""
     endings: list[Ending] = []
     left: list[Accepted] = []
@@ -32,6 +33,8 @@ def apply(verdicts: Iterable[Verdict], *, at: datetime) -> None:
             _doubt(verdict, at)
     keep_handles(left, owner=None, at=at)
     finish(endings, at=at)
+    for verdict in verdicts:
+        _report(verdict)
 
 
 def keep_handles(accepted: Sequence[Accepted], *, owner: str | None, at: datetime) -> set[UUID]:
@@ -83,6 +86,15 @@ def renew(steps: Sequence[tuple[UUID, int]]) -> dict[tuple[UUID, int], str]:
         return {(step_id, number): cause for step_id, number, cause in cursor.fetchall()}
 
 
+def _report(verdict: Verdict) -> None:
+    """A provider that has no room is asked for less at once, one that delivers for a little more."""
+    step = verdict.step
+    if isinstance(verdict, Park):
+        throttle.report(gateway.revision(step.revision_id), verdict.error)
+    elif isinstance(verdict, Ending) and verdict.result == "done":
+        throttle.report(gateway.revision(step.revision_id), None)
+
+
 def _park(verdict: Park, at: datetime) -> bool:
     """False when the job is to stop: then there is nothing to wait for."""
     step, error = verdict.step, verdict.error
@@ -93,6 +105,9 @@ def _park(verdict: Park, at: datetime) -> bool:
             [step.step_id, step.attempt_no, verdict.delay_seconds, verdict.counts, orjson.dumps(row).decode(), at],
         )
         outcome, seq = cursor.fetchone()
+        if outcome == "parked":
+            # A statement of its own: whoever holds a step does not wait for a wallet.
+            cursor.execute("SELECT generation_set_aside(%s, %s)", [step.job_id, at])
     _tell([(step, seq, state.RUNNING)])
     return bool(outcome != "stopped")
 

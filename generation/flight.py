@@ -53,8 +53,8 @@ class Flight:
     With `keep` it waits here for a provider that answers later: that makes the provider's handle durable and says
     whether the step is still this process's.
 
-    `collect` is told when the provider has delivered and the result is about to be stored.
-    `overran` says that work on our own processors did not end in time, and may still be going on in a thread.
+    `collect` is told when the provider has delivered and the result is about to be stored. `busy_ms` is how long it
+    flew. `overran` says that work on our own processors did not end in time, and may still be going on in a thread.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class Flight:
         self.handle: dict[str, object] | None = None
         self.lost = False
         self.overran = False
+        self.busy_ms = 0
         self._returning = False
         self.woken = asyncio.Event()
         self.task: asyncio.Task[Verdict | None] | None = None
@@ -107,6 +108,7 @@ class Flight:
 
     async def fly(self) -> Verdict | None:
         """Runs the step; None when it is somebody else's by now."""
+        began = time.monotonic()
         step = self.step
         try:
             if self.stop_cause and (step.mode == "submit" or gateway.resubmit(self.revision) == "safe"):
@@ -123,6 +125,8 @@ class Flight:
         except Exception as exc:  # noqa: BLE001 - the edge of the process: an adapter's mistake must not lose a step
             _log.error("step.crashed", step=str(step.step_id), kind=type(exc).__name__, exc_info=True)
             return self._failed(_Crashed(type(exc).__name__))
+        finally:
+            self.busy_ms = round((time.monotonic() - began) * 1000)
 
     def _interrupted(self) -> Verdict | None:
         if self.lost:

@@ -97,7 +97,8 @@ def _submit(caller: Principal, order: Order, once: Once, render: Render, at: dat
     payload = {
         "workspace": caller.workspace_id, "sandbox": caller.sandbox, "user": caller.user_id, "key": caller.key_id,
         "route": once.route, "idempotency_key": once.key, "request_hash": once.fingerprint, "body": body.decode(),
-        "lane": job.lane, "weight": granted.weight, **limits.caps(granted=granted, pipeline=job.pipeline),
+        "lane": job.lane, "weight": granted.weight, "max_running": granted.max_running,
+        **limits.caps(granted=granted, pipeline=job.pipeline),
         "job": _job_row(order, priced, job, at), "steps": _step_rows(priced, lines),
         "payer": Payer(
             pipeline=job.pipeline, model=priced.card.revision.slug, key_id=caller.key_id, member_id=caller.user_id,

@@ -1,7 +1,7 @@
 from generation.models.attempt import Attempt
 from generation.models.dead_letter import DeadLetter
 from generation.models.event import Event
-from generation.models.fairness import Flow, Lane, Load
+from generation.models.fairness import Flow, Lane, Load, Window
 from generation.models.job import Job
 from generation.models.made_good import MadeGood
 from generation.models.outlook import Expectation, Pace, Punctuality, Service
@@ -21,4 +21,5 @@ __all__ = [
     "Punctuality",
     "Service",
     "Step",
+    "Window",
 ]

@@ -14,6 +14,7 @@ SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SE
 SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     n integer;
+    job uuid;
 BEGIN
     WITH closed AS (
         UPDATE generation_job j SET state = t.state, captured = t.captured, released = t.released,
@@ -31,6 +32,9 @@ BEGIN
     INSERT INTO generation_event (job_id, seq, type, data, at)
     SELECT id, seq, 'done', jsonb_build_object('status', state), p_at FROM closed;
     GET DIAGNOSTICS n = ROW_COUNT;
+    FOREACH job IN ARRAY p_jobs LOOP
+        PERFORM generation_leave(job, p_at);
+    END LOOP;
     RETURN n;
 END $$;
 
@@ -184,6 +188,10 @@ BEGIN
         PERFORM generation_emit(j.id, 'output', p_output, p_at);
     END IF;
     ending := generation_conclude(j.id, p_at);
+    IF ending IS NULL THEN
+        -- Perhaps all that is left of it is parked.
+        PERFORM generation_set_aside(j.id, p_at);
+    END IF;
     RETURN QUERY SELECT 'finished'::text, g.state::text, g.seq::integer FROM generation_job g WHERE g.id = j.id;
 END $$;
 
@@ -289,6 +297,9 @@ BEGIN
         SELECT o.job, g.seq + o.more, 'output', o.output, p_at FROM o JOIN given g ON g.id = o.job;
     END IF;
     n := generation_conclude_many(jobs, places, p_at);
+    -- Perhaps all that is left of a job is parked.
+    PERFORM generation_set_aside(j.id, p_at) FROM generation_job j
+    WHERE j.id = ANY (jobs) AND j.completed_at IS NULL AND j.place = 'held';
     -- An ending saw its job as it was then: neither the outputs after it nor the end were there yet.
     RETURN QUERY
     SELECT x.nth::integer, CASE WHEN x.ours THEN 'finished' ELSE 'fenced' END,

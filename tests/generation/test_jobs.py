@@ -281,10 +281,10 @@ class TestOrder:
         from django.db import connection
 
         submit(person)
-        sql = dispatch._CLAIM.replace("%(limit)s", "5")
+        sql, given = dispatch.claim_statement(placement="cpu", lane="free", limit=5, owner="x")
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")
-            cursor.execute(f"EXPLAIN {sql}", {"placement": "cpu", "lane": "free", "owner": "x", "pickup": 15})
+            cursor.execute(f"EXPLAIN {sql}", given)
             plan = "\n".join(row[0] for row in cursor.fetchall())
         assert "generation_step_fair_order" in plan
         assert "Sort" not in plan.split("CTE due")[1].split("CTE taken")[0]
