@@ -12,7 +12,7 @@ PYTEST_WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run services worker test test-fast lint types fix lock bench bench-smoke schema clean FORCE
+.PHONY: help setup run services worker test test-fast lint types fix lock bench bench-smoke chaos load schema clean FORCE
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -66,6 +66,12 @@ bench: $(VENV)/.stamp-dev ## the benchmarks; one of them: make bench NAME=...
 
 bench-smoke: $(VENV)/.stamp-dev ## that the benchmarks run at all
 	@exec $(PY) -m bench --smoke $(ARGS)
+
+chaos: $(VENV)/.stamp-dev ## jobs while things break, and the proof; one fault: make chaos ARGS="--fault kill-runner --jobs 200"
+	@exec $(PY) -m bench.chaos $(ARGS)
+
+load: $(VENV)/.stamp-dev ## 500 jobs at once against a provider that takes 3 seconds
+	@exec $(PY) -m bench.waits $(ARGS)
 
 schema: $(VENV)/.stamp-dev ## docs/openapi.yaml anew
 	@exec $(LOCAL) exec -- $(PY) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml

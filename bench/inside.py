@@ -72,6 +72,12 @@ def submit_noop(caller: Caller, order: Order, key: str) -> None:
     )  # fmt: skip
 
 
+def submit_remote(caller: Caller, model: str, key: str) -> None:
+    """A picture of the remote provider's, as the API's door would submit it."""
+    order = Order(pipeline="image", model=model, input={"prompt": f"a fox, {key}", "n": 1})
+    submit_noop(caller, order, key)
+
+
 def _timed(stand: Stand, name: str, deed: Callable[[], None], amount: int) -> Row:
     for _ in range(20):
         deed()

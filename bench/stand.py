@@ -41,6 +41,7 @@ class Stand:
     environ: dict[str, str] = field(repr=False)
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     programs: Path | None = None
+    broker: valkey.Valkey | None = None
     _signals: dict[str, signal.Signals] = field(default_factory=dict)
 
     @property
@@ -149,11 +150,15 @@ class Stand:
         }  # fmt: skip
 
     def start_servers(self) -> None:
-        broker = valkey.plan(environ=os.environ)
-        self._spawn(broker.command(folder=self.room / "valkey", log=self.folder.log("valkey"), environ=os.environ))
-        self.wait(broker.answers, "Valkey answers")
-        self.environ["REDIS_URL"] = broker.url
+        self.start_valkey()
         self.start_postgres()
+
+    def start_valkey(self) -> None:
+        """Starts Valkey, for the first time or again at the same address, empty."""
+        self.broker = self.broker or valkey.plan(environ=os.environ)
+        self._spawn(self.broker.command(folder=self.room / "valkey", log=self.folder.log("valkey"), environ=os.environ))
+        self.wait(self.broker.answers, "Valkey answers")
+        self.environ["REDIS_URL"] = self.broker.url
 
     def start_postgres(self) -> None:
         """Starts PostgreSQL, for the first time or after a crash."""

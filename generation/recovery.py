@@ -53,11 +53,7 @@ def forget_old_answers(*, at: datetime) -> int:
 
 def _requeue_unstarted() -> int:
     """Claimed, but no worker ever began: the message was lost or nobody reads the queue."""
-    return _execute(
-        "UPDATE generation_step SET state = 'ready', lease_expires_at = NULL, lease_owner = '' "
-        "WHERE state = 'claimed' AND lease_expires_at < now()",
-        [],
-    )
+    return _execute(_UNSTARTED, [])
 
 
 def _release_due(at: datetime) -> int:
@@ -74,10 +70,14 @@ def _requeue_lost() -> int:
 
 
 def _doubt_lost(at: datetime) -> int:
-    """What may be under way at a provider that can be asked, or that will tell."""
+    """What may be under way at a provider that can be asked, or that will tell. Each by itself: jobs of several
+    workspaces locked in one statement would wait for whoever locks them in another order, who waits for us."""
     with connection.cursor() as cursor:
-        cursor.execute(_DOUBT, [at, _lost_revisions("lookup"), settings.GENERATION_MAX_LOST_LEASES - 1])
-        return len(cursor.fetchall())
+        cursor.execute(_LOST, [_lost_revisions("lookup"), settings.GENERATION_MAX_LOST_LEASES - 1, _BATCH])
+        lost = cursor.fetchall()
+        for step_id, number in lost:
+            cursor.execute("SELECT outcome FROM generation_doubt(%s, %s, 1.0, true, %s)", [step_id, number, at])
+    return len(lost)
 
 
 def _given_up() -> Iterator[Ending]:
@@ -130,6 +130,12 @@ def _execute(sql: str, params: list[Any]) -> int:
         return int(cursor.rowcount)
 
 
+_UNSTARTED = """
+WITH late AS (
+    SELECT id FROM generation_step WHERE state = 'claimed' AND lease_expires_at < now() FOR UPDATE SKIP LOCKED
+)
+UPDATE generation_step s SET state = 'ready', lease_expires_at = NULL, lease_owner = '' FROM late WHERE s.id = late.id
+"""
 _DUE = """
 WITH due AS (
     SELECT id FROM generation_step
@@ -155,16 +161,12 @@ WITH lost AS (
 UPDATE generation_attempt a SET outcome = 'lost', finished_at = now(), error_code = 'worker_lost'
 FROM again WHERE a.step_id = again.id AND a.no = again.attempt_no AND NOT again.handled
 """
-_DOUBT = """
-SELECT (generation_doubt(lost.id, lost.attempt_no, 1.0, true, %s)).outcome
-FROM (
-    SELECT s.id, s.attempt_no
-    FROM generation_step s JOIN generation_attempt a ON a.step_id = s.id AND a.no = s.attempt_no
-    WHERE s.state IN ('submitting', 'collecting', 'reconciling') AND s.lease_expires_at < now() AND a.handle IS NULL
-        AND s.revision_id = ANY(%s) AND s.lost_leases < %s
-    -- The order in which everybody locks jobs.
-    ORDER BY s.job_id, s.id LIMIT 200
-) lost
+_LOST = """
+SELECT s.id, s.attempt_no
+FROM generation_step s JOIN generation_attempt a ON a.step_id = s.id AND a.no = s.attempt_no
+WHERE s.state IN ('submitting', 'collecting', 'reconciling') AND s.lease_expires_at < now() AND a.handle IS NULL
+    AND s.revision_id = ANY(%s) AND s.lost_leases < %s
+LIMIT %s
 """
 _GIVE_UP = """
 SELECT s.lost_leases, s.id, s.attempt_no, s.tries, a.id, j.id, j.workspace_id, j.sandbox,

@@ -2,7 +2,7 @@
 
 Every billable submission goes into a journal. How it misbehaves is set for the whole server (`PUT /faults`), each
 fault as a share of the requests, or by `<fault>` in a prompt: reset_before, reset_after, status_500, status_429,
-hang, check_500, fail, silent_webhook.
+hang, check_500, gone, garbage, fail, silent_webhook.
 """
 
 import argparse
@@ -95,7 +95,13 @@ class Provider:
         if self.strikes("check_500"):
             return web.json_response({"error": "sorry"}, status=500)
         work = self.works.get(request.match_info["id"])
-        return web.json_response({"error": "unknown"}, status=404) if work is None else web.json_response(_shown(work))
+        # It took the job, and even finished it, and knows nothing of it now.
+        if work is None or self.strikes("gone", work.prompt):
+            return web.json_response({"error": "unknown"}, status=404)
+        shown = _shown(work)
+        if "result" in shown and self.strikes("garbage", work.prompt):
+            shown["result"] = {"png": b"no picture".hex()}
+        return web.json_response(shown)
 
     async def find(self, request: web.Request) -> web.StreamResponse:
         self.calls["find"] += 1

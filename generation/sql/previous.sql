@@ -10,7 +10,8 @@ LANGUAGE plpgsql SET enable_seqscan = off AS $$
 #variable_conflict use_column
 BEGIN
     PERFORM 1 FROM generation_job
-    WHERE id IN (SELECT s.job_id FROM generation_step s WHERE s.id = ANY (p_steps)) ORDER BY id FOR UPDATE;
+    WHERE id IN (SELECT s.job_id FROM generation_step s WHERE s.id = ANY (p_steps))
+    ORDER BY workspace_id, sandbox, id FOR UPDATE;
     RETURN QUERY
     WITH begun AS (
         UPDATE generation_step s

@@ -1,5 +1,5 @@
 -- Steps under way: begun, waiting for a provider, in doubt, parked. Locks and plans as in accept.sql; several rows are
--- locked in the order of their ids, jobs first.
+-- locked in the order in which endings are written: by workspace, wallet, job and step, jobs first.
 
 -- Begins claimed steps that are still this worker's to begin, and says everything needed to run them.
 -- A step with a token has an attempt under way at its provider, and goes on with it: mode check when the provider's
@@ -16,7 +16,8 @@ LANGUAGE plpgsql SET enable_seqscan = off AS $$
 #variable_conflict use_column
 BEGIN
     PERFORM 1 FROM generation_job
-    WHERE id IN (SELECT s.job_id FROM generation_step s WHERE s.id = ANY (p_steps)) ORDER BY id FOR UPDATE;
+    WHERE id IN (SELECT s.job_id FROM generation_step s WHERE s.id = ANY (p_steps))
+    ORDER BY workspace_id, sandbox, id FOR UPDATE;
     RETURN QUERY
     WITH begun AS (
         UPDATE generation_step s
@@ -90,14 +91,15 @@ DECLARE
     r record;
 BEGIN
     PERFORM 1 FROM generation_job
-    WHERE id IN (SELECT s.job_id FROM generation_step s WHERE s.id = ANY (p_steps)) ORDER BY id FOR UPDATE;
+    WHERE id IN (SELECT s.job_id FROM generation_step s WHERE s.id = ANY (p_steps))
+    ORDER BY workspace_id, sandbox, id FOR UPDATE;
     FOR r IN
         WITH mine AS (
             SELECT s.id, m.no, m.handle, m.delay
             FROM unnest(p_steps, p_attempts, p_handles, p_delays) AS m (id, no, handle, delay)
-            JOIN generation_step s ON s.id = m.id
+            JOIN generation_step s ON s.id = m.id JOIN generation_job j ON j.id = s.job_id
             WHERE s.attempt_no = m.no AND s.state || '' IN ('submitting', 'awaiting', 'reconciling')
-            ORDER BY s.id FOR UPDATE OF s
+            ORDER BY j.workspace_id, j.sandbox, j.id, s.id FOR UPDATE OF s
         ), kept AS (
             UPDATE generation_attempt a SET handle = mine.handle FROM mine WHERE a.step_id = mine.id AND a.no = mine.no
             RETURNING a.id, a.step_id, mine.delay
@@ -182,9 +184,10 @@ BEGIN
     RETURN QUERY
     WITH mine AS (
         SELECT s.id, s.job_id FROM unnest(p_steps, p_attempts) AS m (id, no) JOIN generation_step s ON s.id = m.id
+        JOIN generation_job j ON j.id = s.job_id
         WHERE s.attempt_no = m.no AND s.state || '' IN ('submitting', 'awaiting', 'collecting', 'reconciling')
             AND s.lease_owner <> ''
-        ORDER BY s.id FOR UPDATE OF s
+        ORDER BY j.workspace_id, j.sandbox, j.id, s.id FOR UPDATE OF s
     ), kept AS (
         UPDATE generation_step s SET lease_expires_at = now() + p_lease FROM mine WHERE s.id = mine.id
         RETURNING s.id, s.attempt_no, s.job_id
