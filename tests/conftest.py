@@ -1,16 +1,9 @@
 """What every test can ask for. PostgreSQL and Redis are real and given by the environment: `make test` starts them."""
 
-import os
 from collections.abc import Iterator
 from datetime import timedelta
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-
-# Each xdist worker has a Redis database of its own, before any setting is read.
-if worker := os.environ.get("PYTEST_XDIST_WORKER", ""):
-    _parts = urlsplit(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"))
-    os.environ["REDIS_URL"] = urlunsplit(_parts._replace(path=f"/{1 + int(worker.removeprefix('gw'))}"))
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ BEGIN
         FROM unnest(p_steps, p_spent_ms) AS t (id, spent)
         JOIN generation_step s ON s.id = t.id JOIN generation_job j ON j.id = s.job_id
         JOIN generation_window w ON w.workspace_id = j.workspace_id AND w.sandbox = j.sandbox
-        WHERE s.placement = 'cpu' AND abs(t.spent - s.cost) > greatest(s.cost / 4, 20) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+        WHERE s.placement = 'cpu' AND abs(t.spent - s.cost) > 20 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
     LOOP
         UPDATE generation_flow SET vfin_cpu = vfin_cpu + late.work
         WHERE workspace_id = late.workspace_id AND sandbox = late.sandbox AND lane = late.lane;
@@ -45,7 +45,7 @@ BEGIN
     FOR late IN
         SELECT s.lane, sum(t.spent - CASE WHEN s.tries > 1 THEN 0 ELSE s.cost END) AS ms
         FROM unnest(p_steps, p_spent_ms) AS t (id, spent) JOIN generation_step s ON s.id = t.id
-        WHERE s.placement = 'cpu' AND abs(t.spent - s.cost) > greatest(s.cost / 4, 20) GROUP BY 1 ORDER BY 1
+        WHERE s.placement = 'cpu' AND abs(t.spent - s.cost) > 20 GROUP BY 1 ORDER BY 1
     LOOP
         UPDATE generation_lane SET served_cpu = served_cpu + late.ms WHERE name = late.lane;
     END LOOP;

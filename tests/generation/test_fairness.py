@@ -11,11 +11,12 @@ from bench import crowd
 from bench.crowd import Crowd
 from bench.ideals import Ask, Member, fifo, fluid, jain, quantile, served
 from core import queueing
-from generation import dispatch, execution, fleet, throttle
+from generation import desk, dispatch, execution, fleet, throttle
 from generation.fairness import Shares, true_up
 from generation.models import Flow, Job, Lane, Step
 from generation.room import Busy, room
 from generation.throttle import Headroom
+from generation.verdicts import Park
 from providers import catalog
 from providers.errors import Overloaded, ProviderFailed, RateLimited
 from providers.models import ModelCard, ModelRevision
@@ -238,7 +239,7 @@ class TestModelLimits:
         of_model([submit(person) for _ in range(2)], limited)
         [step] = turn()
         [begun] = execution.begin(batch=[(step.id, step.attempt_no)], owner="test", at=timezone.now())
-        execution.park(step=begun, error=RateLimited(retry_after_seconds=60))
+        desk.apply([Park(begun, RateLimited(), 60.0)], at=timezone.now())
         assert len(turn()) == 1
 
     def test_of_an_adapter_span_its_models_and_keep_their_fair_order(self, person, stranger, settings):
@@ -331,8 +332,7 @@ class TestThrottle:
 class TestTrueUp:
     def test_lets_later_jobs_pay_for_what_one_really_took(self, person, stranger):
         long = Step.objects.get(job_id=submit(person))
-        [(step_id, number)] = claim(limit=1)
-        execution.run_batch(batch=[(step_id, number)])
+        execution.begin(batch=claim(limit=1), owner="test", at=timezone.now())
         true_up({long.id: 30_000})
         flow = Flow.objects.get(workspace_id=person.workspace_id)
         assert flow.vfin_cpu == long.vtag + (30_000 - long.cost) * 1000
@@ -344,7 +344,7 @@ class TestTrueUp:
 
     def test_gives_back_what_was_charged_too_much(self, person):
         step = Step.objects.get(job_id=submit(person))
-        execution.run_batch(batch=claim(limit=1))
+        execution.begin(batch=claim(limit=1), owner="test", at=timezone.now())
         true_up({step.id: 0})
         assert Flow.objects.get().vfin_cpu == step.vtag - step.cost * 1000
 

@@ -16,6 +16,13 @@ from tests.factories.generation import claim, submit, work_off
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture
+def person(person):
+    """Somebody whose plan lets all of these jobs run at once."""
+    person.limit(max_running=100)
+    return person
+
+
 def view(person, job_id):
     return selectors.get_job(workspace_id=person.workspace_id, job_id=job_id, sandbox=False)
 

@@ -427,15 +427,21 @@ class TestSlowReader:
         assert run(work)["code"] == 4408
 
 
+def heard_by() -> int:
+    """Subscribed connections of this test's own Redis database."""
+    own = settings.REDIS_URL.rsplit("/", 1)[1]
+    return sum(client["db"] == own for client in queueing.client().client_list(_type="pubsub"))
+
+
 class TestManySockets:
     def test_share_one_connection_to_redis(self, person):
         cookie = cookie_of(person)
 
         async def work():
-            before = len(queueing.client().client_list(_type="pubsub"))
+            before = heard_by()
             sockets = [(await begin(cookie))[0] for _ in range(12)]
             await listening()
-            during = len(queueing.client().client_list(_type="pubsub"))
+            during = heard_by()
             for socket in sockets:
                 await socket.disconnect()
             return before, during, following.desk()._index.get(push.group_of(person.workspace_id, sandbox=False))

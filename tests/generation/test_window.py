@@ -6,8 +6,9 @@ import pytest
 from django.utils import timezone
 
 from credits import reconciliation
-from generation import execution, recovery, submission
+from generation import desk, execution, recovery, submission
 from generation.models import Flow, Job, Lane, Step, Window
+from generation.verdicts import Park
 from providers.errors import RateLimited
 from tests.factories.generation import claim, submit, work_off
 from tests.generation.test_limits import order, recount
@@ -33,7 +34,7 @@ def window():
 def park(batch):
     """Begins the steps and lets their provider take no more for a minute."""
     for step in execution.begin(batch=batch, owner="test", at=timezone.now()):
-        assert execution.park(step=step, error=RateLimited(retry_after_seconds=60))
+        desk.apply([Park(step, RateLimited(), 60.0)], at=timezone.now())
 
 
 def let_go():

@@ -17,6 +17,13 @@ from tests.factories.generation import claim, submit
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture
+def person(person):
+    """Somebody whose plan lets all of these jobs run at once."""
+    person.limit(max_running=100)
+    return person
+
+
 def pin(level):
     service.pin(level=level, actor="test", reason="A storm in the data centre.", at=timezone.now())
     overview.forget()
