@@ -269,6 +269,7 @@ class TestModelLimits:
             placement="cpu", lane="free", limit=5, owner="x", among=headroom.groups(revisions, 5)
         )
         with connection.cursor() as cursor:
+            cursor.execute(dispatch.IN_INDEX_ORDER)
             cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", given)
             plan = str(cursor.fetchone()[0])
         assert "generation_step_by_model" in plan

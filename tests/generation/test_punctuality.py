@@ -76,6 +76,13 @@ class TestBands:
         assert lines.plain_ms(line(rate=4000, busy=1), 5000) > 0
 
 
+@pytest.fixture
+def person(person):
+    """Somebody whose plan lets all of these jobs run at once."""
+    person.limit(max_running=100)
+    return person
+
+
 @pytest.mark.django_db
 class TestScore:
     def told(self, job_id, *, seconds_ago, least, p90):

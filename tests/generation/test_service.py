@@ -68,6 +68,13 @@ class TestSteps:
         assert service.step_to(1, LONG, Pressure(200)) == 1
 
 
+@pytest.fixture
+def person(person):
+    """Somebody whose plan lets all of these jobs run at once."""
+    person.limit(max_running=100)
+    return person
+
+
 @pytest.mark.django_db
 class TestOrder:
     @pytest.mark.parametrize(

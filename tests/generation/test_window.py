@@ -38,7 +38,7 @@ def park(batch):
 
 
 def let_go():
-    Step.objects.filter(state="parked").update(next_run_at=timezone.now() - timedelta(seconds=1))
+    Step.objects.filter(state="parked").update(next_run_at=timezone.now() - timedelta(hours=1))
     recovery.sweep(at=timezone.now())
 
 

@@ -73,7 +73,7 @@ class LoadMachine(RuleBasedStateMachine):
 
     @rule()
     def let_parked_steps_go(self):
-        Step.objects.filter(state="parked").update(next_run_at=timezone.now() - timedelta(seconds=1))
+        Step.objects.filter(state="parked").update(next_run_at=timezone.now() - timedelta(hours=1))
         recovery.sweep(at=timezone.now())
 
     @rule(running=st.integers(1, 3))
