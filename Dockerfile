@@ -11,8 +11,10 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
 RUN useradd --system --uid 10001 --home-dir /srv/app --shell /usr/sbin/nologin wildmind
 WORKDIR /srv/app
 
-COPY requirements.txt ./
-RUN pip install --require-hashes -r requirements.txt
+# With SQS as broker: --build-arg REQUIREMENTS="requirements.txt requirements-sqs.txt"
+ARG REQUIREMENTS=requirements.txt
+COPY requirements.txt requirements-sqs.txt ./
+RUN for lock in $REQUIREMENTS; do pip install --require-hashes -r "$lock" || exit 1; done
 
 # By name, so that nothing of a working copy (.venv, .local, .env) gets in.
 COPY LICENSE NOTICE manage.py ./

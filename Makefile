@@ -57,6 +57,7 @@ fix: $(VENV)/.stamp-dev ## what the linters can mend themselves
 
 lock: $(VENV)/.stamp-dev ## the locks anew from requirements*.in
 	@$(COMPILE) requirements.in -o requirements.txt $(ARGS)
+	@$(COMPILE) requirements-sqs.in -o requirements-sqs.txt $(ARGS)
 	@$(COMPILE) requirements-local.in -o requirements-local.txt $(ARGS)
 	@$(COMPILE) requirements-dev.in -o requirements-dev.txt $(ARGS)
 

@@ -96,6 +96,12 @@ def authenticate(*, secret: str, at: datetime) -> Principal:
     )  # fmt: skip
 
 
+def stands(*, key_id: UUID, at: datetime) -> bool:
+    """Whether a key that was accepted before would be accepted now."""
+    key = ApiKey.objects.filter(id=key_id, revoked_at=None, created_by__is_active=True).values("expires_at").first()
+    return key is not None and (key["expires_at"] is None or key["expires_at"] > at)
+
+
 _LOOK_UP = """
 SELECT k.id, k.workspace_id, w.name, k.created_by_id, u.email, k.scopes, k.sandbox, k.expires_at, k.revoked_at,
        k.last_used_at, p.slug, p.name, p.limits || e.overrides

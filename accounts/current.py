@@ -1,6 +1,6 @@
 """Who is calling, for which workspace, with which rights: one value for keys and sessions alike."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 
 from accounts.entitlements import Entitlements
-from accounts.models import Membership, User
+from accounts.models import Membership
 from accounts.scopes import SCOPES_OF_ROLE
 from core.errors import NotFound, Unauthenticated
 
@@ -77,6 +77,15 @@ def of_member(*, user_id: UUID, email: str, workspace_id: str | None = None) -> 
     )
 
 
-def is_active(user_id: UUID) -> bool:
-    """Whether this person may still do anything."""
-    return User.objects.filter(id=user_id, is_active=True).exists()
+def of_owner(*, workspace_id: UUID, sandbox: bool) -> Principal:
+    """The principal of a workspace's owner, for what an operator does in the workspace's name."""
+    owner = (
+        Membership.objects.filter(workspace_id=workspace_id, role="owner")
+        .select_related("user")
+        .order_by("created_at", "id")
+        .first()
+    )
+    if owner is None:
+        raise NotFound("This workspace has no owner.")
+    found = of_member(user_id=owner.user_id, email=owner.user.email, workspace_id=str(workspace_id))
+    return replace(found, sandbox=sandbox)

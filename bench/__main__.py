@@ -23,8 +23,11 @@ from bench.measure import Result
 from bench.stand import Stand, StandProblem
 
 # By name, because each needs Django, which needs the servers.
-BENCHMARKS = {"submit": "bench.submit", "jobs": "bench.jobs", "ledger": "bench.ledger", "inside": "bench.inside"}
-USUAL = ("submit", "jobs", "ledger")
+BENCHMARKS = {
+    "submit": "bench.submit", "jobs": "bench.jobs", "ledger": "bench.ledger", "push": "bench.push",
+    "claims": "bench.claims", "fairness": "bench.fairness", "inside": "bench.inside",
+}  # fmt: skip
+USUAL = ("submit", "jobs", "ledger", "push", "claims", "fairness")
 _ROUNDS = 5
 
 

@@ -38,9 +38,9 @@ def make(count: int, *, lane: str = "free") -> list[Caller]:
         made.append((workspace_id, key.secret))
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE accounts_entitlement SET overrides = jsonb_build_object('max_queued', %s::int, 'lane', %s::text) "
-            "WHERE workspace_id = ANY(%s)",
-            [_MOST_QUEUED, lane, [workspace_id for workspace_id, _ in made]],
+            "UPDATE accounts_entitlement SET overrides = jsonb_build_object('max_queued', %s::int, "
+            "'max_running', %s::int, 'lane', %s::text) WHERE workspace_id = ANY(%s)",
+            [_MOST_QUEUED, _MOST_QUEUED, lane, [workspace_id for workspace_id, _ in made]],
         )
     return [Caller(secret, api_keys.authenticate(secret=secret, at=now)) for _, secret in made]
 

@@ -160,11 +160,11 @@ def _serve(stand: Stand, program: str) -> int:
         _WORKERS, *threads, "--no-ws", "--log-level", "warning", target, env=env,
     )  # fmt: skip
     # A connection goes to either worker by chance, and each needs its time to start.
-    stand.wait(lambda: all(_answers(port) for _ in range(12)), f"{program} answers")
+    stand.wait(lambda: all(answers(port) for _ in range(12)), f"{program} answers")
     return port
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
     """Whether a worker of the server answers anything at all: the port is open long before."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as probe:
         try:

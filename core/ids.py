@@ -5,6 +5,7 @@ Sources: RFC 9562 section 5.7; TypeID specification 0.3 (https://github.com/jeti
 
 import os
 import time
+from datetime import datetime
 from uuid import UUID
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -21,6 +22,11 @@ def uuid7() -> UUID:
     value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | int.from_bytes(os.urandom(8), "big")
     value |= 0x7 << 76 | (rest * 4096 // 1_000_000) << 64
     return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)
+
+
+def floor(at: datetime) -> UUID:
+    """Below every id that was made at or after this time, by the clock that made it."""
+    return UUID(int=int(at.timestamp() * 1000) << 80)
 
 
 def to_public(prefix: str, value: UUID) -> str:

@@ -128,6 +128,7 @@ class Composer:
 class Usage:
     running: int
     queued: int
+    allowed: int
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ def context() -> dict[str, Any]:
         "composer": composer(),
         "quote_short": replace(quote(), affordable=False, shortfall=30),
         "quote_waiting": replace(quote(), available=False, reasons=("Write a prompt first.",)),
-        "usage": Usage(running=1, queued=2),
+        "usage": Usage(running=1, queued=2, allowed=4),
         "jobs": jobs(now),
         "tiles": tiles(now),
     }
@@ -211,12 +212,12 @@ def jobs(now: datetime) -> list[JobCard]:
     live: dict[str, Any] = {"is_live": True, "can_cancel": True, "charge_label": "40 credits held"}
     back: dict[str, Any] = {"can_retry": True, "charge_label": "40 credits returned", "slots": _slots("failed", 4)}
     cards = [
-        JobCard("gen_queued", "queued", "neutral", "Queued", "Waiting for a free slot", slots=_slots("pending", 4),
-                queue_note="Third in line. Usually starts within 10 seconds.", **live),
+        JobCard("gen_queued", "queued", "neutral", "Queued", "3rd in line", slots=_slots("pending", 4),
+                queue_note="Starts in about 5\N{EN DASH}10 s", **live),
         JobCard("gen_running", "running", "active", "Running", "Drawing", percent=42,
                 slots=(*_slots("succeeded", 1), *_slots("running", 3, first=1)), **live),
         JobCard("gen_slow", "running", "warning", "Slow", "Drawing", percent=80, slots=_slots("running", 4),
-                queue_note="This takes longer than usual. Cancel it and the credits come back.", **live),
+                queue_note="This takes longer than usual.", **live),
         JobCard("gen_canceling", "canceling", "neutral", "Canceling", "Stopping", slots=_slots("pending", 4),
                 is_live=True, charge_label="40 credits held"),
         JobCard("gen_reconciling", "reconciling", "warning", "Checking", "Asking the provider how it ended",

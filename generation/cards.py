@@ -1,15 +1,21 @@
 """A job as a card of the studio: what it shows in each state, in the words that people read."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.contrib.humanize.templatetags.humanize import ordinal
+
 from assets import selectors as assets
 from assets.selectors import AssetView
 from core.ids import to_public
-from generation import state
+from generation import outlook, state
+from generation.bands import Span
+from generation.lines import FRONT
+from generation.outlook import Outlook
 from generation.pipelines import image
 from generation.selectors import JobView
 from providers import catalog
@@ -22,6 +28,14 @@ _LABELS = {
     state.ABORTED: ("neutral", "Not started"), state.BLOCKED: ("danger", "Blocked"),
     state.EXPIRED: ("neutral", "Expired"),
 }  # fmt: skip
+
+_WAITS = {
+    outlook.PAUSED: "The queue is paused", outlook.OWN_LIMIT: "Waits for your running jobs",
+    outlook.PROVIDER_BUSY: "The provider is busy; it is tried again soon",
+    outlook.NO_WORKERS: "Waits for a worker to come online",
+}  # fmt: skip
+_AT_ONCE_SECONDS, _WORTH_SAYING_SECONDS = 3, 5
+_MINUTE_FROM_SECONDS, _HOUR_FROM_SECONDS = 100, 5400
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +72,7 @@ class JobCard:
     cause: str
     money_note: str
     queue_note: str
+    slow_until: datetime | None
     created_at: datetime
     can_cancel: bool
     can_retry: bool
@@ -72,22 +87,26 @@ def cards(jobs: Sequence[JobView], *, at: datetime) -> list[JobCard]:
     done = [job.id for job in jobs if any(output["asset"] for output in job.outputs)]
     files = assets.of_sources(source_ids=done, at=at) if done else {}
     models = {card.revision.slug: card.revision for card in catalog.every()}
-    return [_card(job, files, models) for job in jobs]
+    expected = outlook.of(jobs, at=at)
+    return [_card(job, files, models, expected.get(job.id, Outlook())) for job in jobs]
 
 
-def _card(job: JobView, files: Mapping[tuple[UUID, int], AssetView], models: Mapping[str, Any]) -> JobCard:
-    tone, label = _LABELS[job.state]
+def _card(
+    job: JobView, files: Mapping[tuple[UUID, int], AssetView], models: Mapping[str, Any], expected: Outlook
+) -> JobCard:
+    tone, label = ("warning", "Slow") if expected.slow_until else _LABELS[job.state]
     width, height = image.size_of(job.input)
     known = models.get(job.model.partition("@")[0])
     error = job.error or {}
     return JobCard(
-        id=to_public("gen", job.id), status=job.state, tone=tone, state_label=label, stage_label=_stage(job),
+        id=to_public("gen", job.id), status=job.state, tone=tone, state_label=label, stage_label=_stage(job, expected),
         is_live=job.is_live, percent=round(job.progress * 100), prompt=str(job.input.get("prompt", "")),
         asked=job.asked, width=width, height=height, model_name=known.name if known else job.model,
         procedural=bool(known and known.procedural), charge_label=_charge(job), cause=str(error.get("message", "")),
-        money_note=_money(job), queue_note="", created_at=job.created_at,
-        can_cancel=job.state in (state.QUEUED, state.RUNNING), can_retry=job.state in state.RETRYABLE, seq=job.seq,
-        retry_key=str(uuid4()), retry_label=f"Try again · {_credits(job.quoted)}",
+        money_note=_money(job), queue_note=_queue(job, expected), slow_until=expected.slow_until,
+        created_at=job.created_at, can_cancel=job.state in (state.QUEUED, state.RUNNING),
+        can_retry=job.state in state.RETRYABLE, seq=job.seq, retry_key=str(uuid4()),
+        retry_label=f"Try again · {_credits(job.quoted)}",
         slots=[_slot(job, index, width, height, files) for index in range(job.asked)],
     )  # fmt: skip
 
@@ -106,15 +125,46 @@ def _slot(job: JobView, index: int, width: int, height: int, files: Mapping[tupl
     return Slot(index, "running" if job.state == state.RUNNING else "pending", "", "", prompt, width, height)
 
 
-def _stage(job: JobView) -> str:
+def _stage(job: JobView, expected: Outlook) -> str:
     if job.state == state.QUEUED:
-        return "Waiting for a free worker"
+        return _WAITS.get(expected.reason or "") or _place(expected.position)
     if job.state == state.RUNNING:
         done = sum(1 for output in job.outputs if output["status"] == "succeeded")
         return f"{done} of {job.asked} ready" if job.asked > 1 and done else "Drawing"
     return {state.CANCELING: "Stopping the work", state.RECONCILING: "Asking the provider what became of it"}.get(
         job.state, ""
     )
+
+
+def _place(position: int | None) -> str:
+    if position is None:
+        return "Waiting for a free worker"
+    if position >= FRONT:
+        return "1000+ in line"
+    return "Next in line" if position == 1 else f"{ordinal(position)} in line"
+
+
+def _queue(job: JobView, expected: Outlook) -> str:
+    """When it begins, or when it is done, as far as anybody can say."""
+    if expected.slow_until is not None:
+        return "This takes longer than usual."
+    if job.state == state.QUEUED and expected.starts is not None:
+        if expected.starts.p90 <= _AT_ONCE_SECONDS:
+            return "Starts in a moment"
+        return f"Starts in about {_span(expected.starts)}"
+    if job.state == state.RUNNING and expected.ends is not None and expected.ends.p90 >= _WORTH_SAYING_SECONDS:
+        return f"Ready in about {_span(expected.ends)}"
+    return ""
+
+
+def _span(span: Span) -> str:
+    """Such as `10-25 s` or `2 min`: two ends that differ by little are one."""
+    unit, size = ("s", 5) if span.p90 < _MINUTE_FROM_SECONDS else ("min", 60)
+    if span.p90 >= _HOUR_FROM_SECONDS:
+        unit, size = "h", 3600
+    near, far = math.ceil(span.p50 / size), max(1, math.ceil(span.p90 / size))
+    near, far = (near * size, far * size) if unit == "s" else (near, far)
+    return f"{far} {unit}" if near in (0, far) else f"{near}\N{EN DASH}{far} {unit}"
 
 
 def _charge(job: JobView) -> str:

@@ -27,7 +27,8 @@ from credits.queues import (
 from generation import recovery
 from generation.dispatch import Dispatcher
 from generation.events import NUDGE
-from generation.queues import EXPIRE_IDEMPOTENCY
+from generation.lookout import Lookout
+from generation.queues import EXPIRE_IDEMPOTENCY, ROLL_UP_PACE
 
 _log = structlog.get_logger(__name__)
 _SWEEP_SECONDS = 1.0
@@ -41,6 +42,7 @@ SCHEDULE: tuple[tuple[TaskRef, float], ...] = (
     (EXPIRE_HOLDS, 60.0),
     (RENEW_ALLOWANCES, 60.0),
     (RAISE_NOTICES, 300.0),
+    (ROLL_UP_PACE, 300.0),
     (RECONCILE, 86_400.0),
 )
 
@@ -55,6 +57,9 @@ class Conductor:
     _swept_at: float = float("-inf")
     _scheduled_at: float = float("-inf")
     _leads: bool = False
+    # Who could not be heard while nobody listened is not dead: leases are judged one lease after a start or an outage.
+    _leases_from: float = field(default_factory=lambda: time.monotonic() + settings.GENERATION_LEASE_SECONDS)
+    _lookout: Lookout = field(default_factory=Lookout)
 
     def run(self) -> None:
         dispatcher = Dispatcher(name=self.name)
@@ -66,6 +71,7 @@ class Conductor:
                 # PostgreSQL restarts: drop the dead connection, and the lock that went with it.
                 _log.warning("conductor.database.away", kind=type(exc).__name__)
                 self._leads = False
+                self._leases_from = time.monotonic() + settings.GENERATION_LEASE_SECONDS
                 close_old_connections()
                 self.stop.wait(0.5)
             except Exception as exc:  # noqa: BLE001 - the edge of the process: a bad turn must not end the queue
@@ -74,15 +80,17 @@ class Conductor:
             ears.wait(settings.GENERATION_TICK_MILLISECONDS / 1000)
 
     def turn(self, dispatcher: Dispatcher) -> None:
-        """Whatever is due now: a dispatch always, a sweep each second, the schedule each ten."""
+        """Whatever is due now: a dispatch always, a sweep each second, the schedule each ten; a leader's lookout."""
         now = time.monotonic()
         if now - self._swept_at >= _SWEEP_SECONDS:
             self._swept_at = now
-            recovery.sweep(at=timezone.now())
+            recovery.sweep(at=timezone.now(), leases=now >= self._leases_from)
         if now - self._scheduled_at >= _SCHEDULE_SECONDS:
             self._scheduled_at = now
             self._keep_schedule(now)
         dispatcher.run_once()
+        if self._leads:
+            self._lookout.turn(at=timezone.now(), now=now)
 
     def _keep_schedule(self, now: float) -> None:
         if not self._leads:
@@ -118,4 +126,6 @@ class _Ears:
 
 
 def _is_broker(exc: Exception) -> bool:
-    return isinstance(exc, redis.RedisError | OSError) or type(exc).__module__.startswith(("kombu", "redis"))
+    return isinstance(exc, redis.RedisError | OSError) or type(exc).__module__.startswith(
+        ("kombu", "redis", "botocore")
+    )

@@ -10,12 +10,14 @@ from django.conf import settings
 from django.db import connection
 
 from core import push
-from generation import events, state
+from generation import events, state, throttle
 from generation.settlement import Ending, Started, finish
 from generation.verdicts import Accepted, Doubt, Park, Verdict
+from providers import gateway
+from providers.contracts import Usage
 
 
-def apply(verdicts: Iterable[Verdict], *, at: datetime) -> None:
+def apply(verdicts: Sequence[Verdict], *, at: datetime) -> None:
     """Writes verdicts. One that another attempt has overtaken changes nothing and is dropped."""
     endings: list[Ending] = []
     left: list[Accepted] = []
@@ -31,6 +33,8 @@ def apply(verdicts: Iterable[Verdict], *, at: datetime) -> None:
             _doubt(verdict, at)
     keep_handles(left, owner=None, at=at)
     finish(endings, at=at)
+    for verdict in verdicts:
+        _report(verdict)
 
 
 def keep_handles(accepted: Sequence[Accepted], *, owner: str | None, at: datetime) -> set[UUID]:
@@ -56,16 +60,19 @@ def keep_handles(accepted: Sequence[Accepted], *, owner: str | None, at: datetim
     return {step_id for step_id, _, _ in rows}
 
 
-def collecting(steps: Sequence[Started]) -> None:
-    """Marks steps whose results are being fetched and stored."""
-    if not steps:
+def collecting(delivered: Sequence[tuple[Started, Usage]]) -> None:
+    """Marks steps whose results are being stored, and keeps what the provider takes for them: should this process die
+    now, that is what it cost us all the same."""
+    if not delivered:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE generation_step s SET state = 'collecting' FROM unnest(%s::uuid[], %s::integer[]) AS m (id, no) "
-            "WHERE s.id = m.id AND s.attempt_no = m.no AND s.state || '' IN ('submitting', 'awaiting')",
-            [[step.step_id for step in steps], [step.attempt_no for step in steps]],
-        )
+            _COLLECTING,
+            [
+                [step.step_id for step, _ in delivered], [step.attempt_no for step, _ in delivered],
+                [usage.cost_usd_micros for _, usage in delivered], [usage.source for _, usage in delivered],
+            ],
+        )  # fmt: skip
 
 
 def renew(steps: Sequence[tuple[UUID, int]]) -> dict[tuple[UUID, int], str]:
@@ -79,6 +86,15 @@ def renew(steps: Sequence[tuple[UUID, int]]) -> dict[tuple[UUID, int], str]:
         return {(step_id, number): cause for step_id, number, cause in cursor.fetchall()}
 
 
+def _report(verdict: Verdict) -> None:
+    """A provider that has no room is asked for less at once, one that delivers for a little more."""
+    step = verdict.step
+    if isinstance(verdict, Park):
+        throttle.report(gateway.revision(step.revision_id), verdict.error)
+    elif isinstance(verdict, Ending) and verdict.result == "done":
+        throttle.report(gateway.revision(step.revision_id), None)
+
+
 def _park(verdict: Park, at: datetime) -> bool:
     """False when the job is to stop: then there is nothing to wait for."""
     step, error = verdict.step, verdict.error
@@ -89,6 +105,9 @@ def _park(verdict: Park, at: datetime) -> bool:
             [step.step_id, step.attempt_no, verdict.delay_seconds, verdict.counts, orjson.dumps(row).decode(), at],
         )
         outcome, seq = cursor.fetchone()
+        if outcome == "parked":
+            # A statement of its own: whoever holds a step does not wait for a wallet.
+            cursor.execute("SELECT generation_set_aside(%s, %s)", [step.job_id, at])
     _tell([(step, seq, state.RUNNING)])
     return bool(outcome != "stopped")
 
@@ -115,3 +134,17 @@ def _tell(changes: Iterable[tuple[Started, int | None, str]]) -> None:
 
 def _lease() -> str:
     return f"{settings.GENERATION_LEASE_SECONDS} seconds"
+
+
+_COLLECTING = """
+WITH mine AS (
+    SELECT s.id, m.no, m.cost, m.source
+    FROM unnest(%s::uuid[], %s::integer[], %s::bigint[], %s::text[]) AS m (id, no, cost, source)
+    JOIN generation_step s ON s.id = m.id
+    WHERE s.attempt_no = m.no AND s.state || '' IN ('submitting', 'awaiting') ORDER BY s.id FOR UPDATE OF s
+), marked AS (
+    UPDATE generation_step s SET state = 'collecting' FROM mine WHERE s.id = mine.id
+)
+UPDATE generation_attempt a SET cost_usd_micros = mine.cost, cost_source = mine.source
+FROM mine WHERE a.step_id = mine.id AND a.no = mine.no
+"""

@@ -13,6 +13,13 @@ class QueueFull(LimitReached):
     title = "This workspace has as many jobs under way as its plan allows."
 
 
+class ServiceBusy(LimitReached):
+    """Nothing of the caller's: the service as a whole takes no such order now. `level` says how little it takes."""
+
+    code = "queue_full"
+    title = "The service is too busy to take this now."
+
+
 class ConcurrencyLimit(LimitReached):
     code = "concurrency_limit"
     title = "This workspace has as many jobs of this pipeline under way as its plan allows."

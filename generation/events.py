@@ -1,4 +1,4 @@
-"""Telling browsers what happened. The event table is the truth; this is the hint that makes them look."""
+"""Telling people what happened. The event table is the truth; this is the hint that makes them look."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,27 +12,30 @@ NUDGE = "wm:nudge"
 WAKE = "wm:wake"
 
 
+def message(job_id: UUID, kind: str, seq: int, data: Mapping[str, Any]) -> dict[str, Any]:
+    """An event as people get it, from a row of the table or from whoever just wrote that row: the same either way.
+
+    `seq` 0 is progress, which has no number and no row.
+    """
+    numbered = {"seq": seq} if seq else {}
+    return {"type": kind, "generation": to_public("gen", job_id), **numbered, **data}
+
+
 def status(group: str, *, job_id: UUID, seq: int, value: str, done: bool = False) -> tuple[Any, ...]:
     """The command that announces a state; `done` when it is the last."""
     kind = "done" if done else "status"
-    return push.command(group, {"event": kind, "generation": to_public("gen", job_id), "seq": seq, "status": value})
+    return push.command(group, job_id.hex, message(job_id, kind, seq, {"status": value}))
 
 
 def output(group: str, *, job_id: UUID, seq: int, data: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The command that announces a delivered or failed output."""
-    named = to_public("gen", job_id)
-    return push.command(
-        group,
-        {"event": "output", "generation": named, "seq": seq, "index": data["index"], "status": data["status"]},
-    )
+    """The command that announces a delivered or failed output; `data` is what the event's row has."""
+    return push.command(group, job_id.hex, message(job_id, "output", seq, data))
 
 
 def progressed(group: str, *, job_id: UUID, value: float) -> tuple[Any, ...]:
     """The command that announces how far a job is, 0 to 1."""
-    named = to_public("gen", job_id)
-    return push.command(
-        group, {"event": "progress", "generation": named, "progress": round(value, 3), "stage": "generating"}
-    )
+    data = {"progress": round(value, 3), "stage": "generating"}
+    return push.command(group, job_id.hex, message(job_id, "progress", 0, data))
 
 
 def woken(name: UUID) -> tuple[Any, ...]:

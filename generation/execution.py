@@ -23,7 +23,7 @@ from django.db import connection
 from django.utils import timezone
 
 from core import push
-from generation import desk, events, runner
+from generation import desk, events, fairness, runner
 from generation.flight import Clock, Flight
 from generation.settlement import Ending, Started
 from generation.verdicts import Verdict
@@ -89,6 +89,7 @@ class _Message:
         self.overran = False
         self._clock = clock
         self._flying = {flight.key: flight for flight in flights}
+        self._spent_ms: dict[UUID, int] = {}
         self._came: SimpleQueue[tuple[Flight, Verdict | None]] = SimpleQueue()
 
     def run(self) -> None:
@@ -101,6 +102,12 @@ class _Message:
                 self._keep()
             else:
                 desk.apply(verdicts, at=self._clock())
+                self._true_up()
+
+    def _true_up(self) -> None:
+        """A slot on our own processors was busy for as long as it was, whatever was expected."""
+        fairness.true_up(self._spent_ms)
+        self._spent_ms = {}
 
     async def _fly(self, flights: Sequence[Flight]) -> None:
         for flight in flights:
@@ -118,6 +125,7 @@ class _Message:
                 return found or None
             del self._flying[flight.key]
             self.overran |= flight.overran
+            self._spent_ms[flight.step.step_id] = flight.busy_ms
             if not found:
                 until = time.monotonic() + _GATHER_SECONDS
             if verdict is not None:

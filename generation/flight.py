@@ -20,7 +20,7 @@ from generation.settlement import Ending, Fault, Started
 from generation.timing import Times
 from generation.verdicts import Accepted, Doubt, Park, Verdict
 from providers import gateway
-from providers.contracts import Ctx, Done, Handle, Outcome, Refused, Revision, Running
+from providers.contracts import Ctx, Done, Handle, Outcome, Refused, Revision, Running, Usage
 from providers.errors import (
     BadOutput,
     DeadlinePassed,
@@ -44,6 +44,7 @@ _PASSING = (TransientBeforeSend, RateLimited, Overloaded, UnknownOutcome, Timeou
 
 Clock = Callable[[], datetime]
 Keep = Callable[[Accepted], Awaitable[bool]]
+Collect = Callable[["Flight", Usage], None]
 
 
 class Flight:
@@ -52,21 +53,32 @@ class Flight:
     With `keep` it waits here for a provider that answers later: that makes the provider's handle durable and says
     whether the step is still this process's.
 
-    `overran` says that work on our own processors did not end in time, and may still be going on in a thread.
+    `collect` is told when the provider has delivered and the result is about to be stored. `busy_ms` is how long it
+    flew. `overran` says that work on our own processors did not end in time, and may still be going on in a thread.
     """
 
-    def __init__(self, step: Started, revision: Revision, *, clock: Clock, keep: Keep | None = None) -> None:
+    def __init__(
+        self,
+        step: Started,
+        revision: Revision,
+        *,
+        clock: Clock,
+        keep: Keep | None = None,
+        collect: Collect | None = None,
+    ) -> None:
         self.step = step
         self.revision = revision
         self.stop_cause = step.stop_cause
         self.handle: dict[str, object] | None = None
         self.lost = False
         self.overran = False
+        self.busy_ms = 0
         self._returning = False
         self.woken = asyncio.Event()
         self.task: asyncio.Task[Verdict | None] | None = None
         self._clock = clock
         self._keep = keep
+        self._collect = collect
         self._told_at = 0.0
 
     @property
@@ -96,6 +108,7 @@ class Flight:
 
     async def fly(self) -> Verdict | None:
         """Runs the step; None when it is somebody else's by now."""
+        began = time.monotonic()
         step = self.step
         try:
             if self.stop_cause and (step.mode == "submit" or gateway.resubmit(self.revision) == "safe"):
@@ -112,6 +125,8 @@ class Flight:
         except Exception as exc:  # noqa: BLE001 - the edge of the process: an adapter's mistake must not lose a step
             _log.error("step.crashed", step=str(step.step_id), kind=type(exc).__name__, exc_info=True)
             return self._failed(_Crashed(type(exc).__name__))
+        finally:
+            self.busy_ms = round((time.monotonic() - began) * 1000)
 
     def _interrupted(self) -> Verdict | None:
         if self.lost:
@@ -145,8 +160,8 @@ class Flight:
             async with asyncio.timeout(within):
                 return await work
         except TimeoutError as exc:
+            self.overran = gateway.placement(self.revision) == "cpu"
             if gateway.resubmit(self.revision) == "safe":
-                self.overran = True
                 raise DeadlinePassed from exc
             raise UnknownOutcome("no answer in time") from exc
 
@@ -248,6 +263,8 @@ class Flight:
                 raise BadOutput("The provider returned no file.")
             return Ending(step, "done", usage=done.usage)
         artifact = done.artifacts[0]
+        if self._collect is not None:
+            self._collect(self, done.usage)
         stored = await asyncio.to_thread(
             library.store_output,
             source=library.Source(step.workspace_id, step.sandbox, step.job_id, step.output_index),

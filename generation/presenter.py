@@ -1,5 +1,6 @@
 """The generation object of the API, from a job as it stands."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,9 @@ import orjson
 from assets import selectors as assets
 from assets.selectors import AssetView
 from core.ids import from_public, to_public
-from generation import state
+from generation import outlook, state
+from generation.bands import Span
+from generation.outlook import Outlook
 from generation.selectors import JobView
 
 _POLL_MS = 1000
@@ -19,7 +22,9 @@ _STEP_NAMES = {"ready": "queued", "claimed": "queued", "submitting": "running", 
 _STAGES = {state.QUEUED: "queued", state.RUNNING: "generating", state.CANCELING: "canceling"}
 
 
-def generation(job: JobView, *, files: Mapping[tuple[UUID, int], AssetView] | None = None) -> dict[str, Any]:
+def generation(
+    job: JobView, *, files: Mapping[tuple[UUID, int], AssetView] | None = None, expected: Outlook | None = None
+) -> dict[str, Any]:
     """The whole object. `files` has the job's available assets; outputs without one carry no links."""
     public = to_public("gen", job.id)
     slug, _, version = job.model.partition("@")
@@ -30,10 +35,7 @@ def generation(job: JobView, *, files: Mapping[tuple[UUID, int], AssetView] | No
         "status": job.state,
         "stage": _STAGES.get(job.state),
         "progress": job.progress,
-        "queue": {
-            "position": job.position, "lane": job.lane, "eta_s": None,
-            "reason": None,
-        },
+        "queue": queue(job, expected or Outlook()),
         "model": {"requested": job.model_requested, "resolved": slug, "version": version, "fallback_from": None},
         "input": job.input,
         "steps": [{"name": step.name, "status": _STEP_NAMES.get(step.state, step.state)} for step in job.steps],
@@ -55,15 +57,30 @@ def generation(job: JobView, *, files: Mapping[tuple[UUID, int], AssetView] | No
         "poll_after_ms": _POLL_MS if job.is_live else None,
         "urls": {
             "self": f"/api/v1/generations/{public}", "cancel": f"/api/v1/generations/{public}/cancel",
+            "events": f"/api/v1/generations/{public}/events",
         },
     }  # fmt: skip
 
 
 def generations(jobs: Sequence[JobView], *, at: datetime) -> list[dict[str, Any]]:
-    """Several objects with their links, in two more statements."""
+    """Several objects with their links and outlooks, in a fixed number of statements."""
     done = [job.id for job in jobs if any(output["asset"] for output in job.outputs)]
     files = assets.of_sources(source_ids=done, at=at) if done else {}
-    return [generation(job, files=files) for job in jobs]
+    expected = outlook.of(jobs, at=at)
+    return [generation(job, files=files, expected=expected.get(job.id)) for job in jobs]
+
+
+def queue(job: JobView, expected: Outlook) -> dict[str, Any]:
+    """A job's place and times: `starts_in_s` until it begins, `eta_s` until it is done."""
+    return {
+        "position": expected.position, "lane": job.lane, "starts_in_s": seconds(expected.starts),
+        "eta_s": seconds(expected.ends), "reason": expected.reason,
+    }  # fmt: skip
+
+
+def seconds(span: Span | None) -> dict[str, int] | None:
+    """Whole seconds, rounded to the later."""
+    return None if span is None else {"p50": math.ceil(span.p50), "p90": math.ceil(span.p90)}
 
 
 def encoded(job: JobView) -> bytes:

@@ -4,6 +4,7 @@ from core.queueing import TaskRef
 
 RUN_STEPS = TaskRef("generation.run_steps", "media")
 EXPIRE_IDEMPOTENCY = TaskRef("generation.forget_old_answers", "maintenance")
+ROLL_UP_PACE = TaskRef("generation.roll_up_pace", "maintenance")
 
 
 def queue_of(*, placement: str, lane: str) -> str:

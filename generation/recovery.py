@@ -31,7 +31,7 @@ def sweep(*, at: datetime, leases: bool = True) -> int:
 
     Without `leases` nobody is taken for dead: after a start or an outage everybody gets one lease's time to be heard.
     """
-    moved = _release_due()
+    moved = _release_due(at)
     if leases:
         moved += _requeue_unstarted() + _requeue_lost() + _doubt_lost(at)
         for ending in _given_up():
@@ -56,9 +56,12 @@ def _requeue_unstarted() -> int:
     return _execute(_UNSTARTED, [])
 
 
-def _release_due() -> int:
+def _release_due(at: datetime) -> int:
     """Parked, or waiting for somebody to ask its provider: now is the time."""
-    return _execute(_DUE, [])
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT generation_return(%s)", [at])
+        (returned,) = cursor.fetchone()
+    return int(returned) + _execute(_DUE, [])
 
 
 def _requeue_lost() -> int:
@@ -136,7 +139,7 @@ UPDATE generation_step s SET state = 'ready', lease_expires_at = NULL, lease_own
 _DUE = """
 WITH due AS (
     SELECT id FROM generation_step
-    WHERE state IN ('parked', 'awaiting', 'reconciling') AND next_run_at <= now() ORDER BY id FOR UPDATE SKIP LOCKED
+    WHERE state IN ('awaiting', 'reconciling') AND next_run_at <= now() ORDER BY id FOR UPDATE SKIP LOCKED
 )
 UPDATE generation_step s SET state = 'ready', next_run_at = NULL FROM due WHERE s.id = due.id
 """

@@ -29,7 +29,7 @@ from generation.flight import Clock, Flight
 from generation.settlement import Started
 from generation.verdicts import Accepted, Verdict
 from providers import gateway
-from providers.contracts import Revision
+from providers.contracts import Revision, Usage
 
 _log = structlog.get_logger(__name__)
 _WRITE_MOST = 100
@@ -94,11 +94,13 @@ def drain(*, within_seconds: float) -> int:
 
 @dataclass(slots=True)
 class _Note:
-    """Something to be written: a verdict of a flight, or a handle that a flight waits to see durable."""
+    """Something to be written: what a flight came to, a handle that it waits to see durable (`kept`), or what the
+    provider takes for a result that is about to be stored (`usage`)."""
 
     flight: Flight
     verdict: Verdict | None
     kept: "asyncio.Future[bool] | None" = None
+    usage: Usage | None = None
 
 
 class _Runner:
@@ -117,7 +119,7 @@ class _Runner:
         if not self._life:
             threading.Thread(target=self._write_forever, name="generation-desk", daemon=True).start()
             self._life = [start(self._beat_forever()), start(self._hear_forever())]
-        call(self._launch, Flight(step, revision, clock=clock, keep=self._keep_handle))
+        call(self._launch, Flight(step, revision, clock=clock, keep=self._keep_handle, collect=self._collect))
 
     def drain(self, within_seconds: float) -> int:
         if not self._life:
@@ -145,6 +147,9 @@ class _Runner:
         kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._notes.put(_Note(flight, accepted, kept))
         return await kept
+
+    def _collect(self, flight: Flight, usage: Usage) -> None:
+        self._notes.put(_Note(flight, None, usage=usage))
 
     def _hand_back(self) -> None:
         for flight in list(self.flights.values()):

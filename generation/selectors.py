@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import connection
 from django.db.models import QuerySet
 
 from core.errors import NotFound
 from generation import progress, state
-from generation.models import Attempt, Event, Job
+from generation.models import Attempt, Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,20 @@ class JobView:
     started_at: datetime | None = None
     completed_at: datetime | None = None
     progress: float = 0.0
-    position: int | None = None
     stop_cause: str = ""
 
     @property
     def is_live(self) -> bool:
         return self.state in state.LIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A job's place in its life: the state it is in since event `seq`, or at the latest."""
+
+    job_id: UUID
+    seq: int
+    state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +107,23 @@ def reachable(*, workspace_id: UUID, sandbox: bool, ids: Sequence[UUID]) -> set[
     return set(_of(workspace_id, sandbox=sandbox).filter(id__in=ids).values_list("id", flat=True))
 
 
-def live_jobs(*, workspace_id: UUID, sandbox: bool) -> list[tuple[UUID, int, str]]:
-    """Id, seq and state of what is under way: the snapshot that a socket begins with."""
-    rows = Job.objects.filter(workspace_id=workspace_id, sandbox=sandbox, state__in=state.LIVE)
-    return list(rows.order_by("-id").values_list("id", "seq", "state")[:200])
+def standing(*, workspace_id: UUID, sandbox: bool, known: Iterable[UUID], since: UUID) -> list[Standing]:
+    """Jobs that are under way, those known to a reader, and any accepted after the newest of these or after `since`.
+
+    Newest first, a thousand at most. A job of somebody else is left out.
+    """
+    names = list(known)
+    newer = min(since, max(names, default=since))
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDING, {"workspace": workspace_id, "sandbox": sandbox, "known": names, "newer": newer})
+        return [Standing(*row) for row in cursor.fetchall()]
+
+
+def lately(*, groups: Sequence[tuple[UUID, bool]], since: UUID) -> list[tuple[UUID, bool, Standing]]:
+    """For each of these workspaces (live or sandbox): what is under way, and what was accepted after the id `since`."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LATELY, [[space for space, _ in groups], [sandbox for _, sandbox in groups], since])
+        return [(space, sandbox, Standing(*row)) for space, sandbox, *row in cursor.fetchall()]
 
 
 def counts(*, workspace_id: UUID, sandbox: bool) -> tuple[int, int]:
@@ -126,9 +148,12 @@ def attempts_of(*, workspace_id: UUID, job_id: UUID, sandbox: bool) -> list[Atte
     )
 
 
-def events_after(*, job_id: UUID, seq: int) -> list[Event]:
-    """What happened since `seq`, in order."""
-    return list(Event.objects.filter(job_id=job_id, seq__gt=seq).order_by("seq")[:500])
+def events_after(positions: Iterable[tuple[UUID, int]]) -> list[tuple[UUID, int, str, dict[str, Any]]]:
+    """Of each job what happened after its `seq`, in order: job, seq, type, data."""
+    pairs = list(positions)
+    with connection.cursor() as cursor:
+        cursor.execute(_EVENTS, [[job_id for job_id, _ in pairs], [seq for _, seq in pairs]])
+        return [(job_id, seq, kind, orjson.loads(data)) for job_id, seq, kind, data in cursor.fetchall()]
 
 
 def backlog() -> list[tuple[str, str, int, int, float]]:
@@ -188,6 +213,41 @@ def _progress(job_state: str, steps: Iterable[StepView], running: Mapping[str, f
 
 
 _STEPS = "SELECT job_id, name, state FROM generation_step WHERE job_id = ANY(%s) ORDER BY job_id, position"
+_STANDING = """
+SELECT id, seq, state FROM (
+    SELECT id, seq, state FROM generation_job
+    WHERE workspace_id = %(workspace)s AND sandbox = %(sandbox)s
+        AND state IN ('queued', 'running', 'canceling', 'reconciling')
+    UNION
+    SELECT id, seq, state FROM generation_job
+    WHERE id = ANY (%(known)s::uuid[]) AND workspace_id = %(workspace)s AND sandbox = %(sandbox)s
+    UNION
+    SELECT id, seq, state FROM generation_job
+    WHERE workspace_id = %(workspace)s AND sandbox = %(sandbox)s AND trashed_at IS NULL AND id > %(newer)s::uuid
+) found ORDER BY id DESC LIMIT 1000
+"""
+_LATELY = """
+SELECT workspace_id, sandbox, id, seq, state FROM (
+    SELECT j.workspace_id, j.sandbox, j.id, j.seq, j.state
+    FROM unnest(%s::uuid[], %s::boolean[]) AS g (space, sandbox)
+    CROSS JOIN LATERAL (
+        SELECT * FROM (
+            SELECT workspace_id, sandbox, id, seq, state FROM generation_job
+            WHERE workspace_id = g.space AND sandbox = g.sandbox
+                AND state IN ('queued', 'running', 'canceling', 'reconciling')
+            UNION
+            SELECT workspace_id, sandbox, id, seq, state FROM generation_job
+            WHERE workspace_id = g.space AND sandbox = g.sandbox AND trashed_at IS NULL AND id > %s
+        ) either ORDER BY id DESC LIMIT 1000
+    ) j
+) found ORDER BY id
+"""
+_EVENTS = """
+SELECT e.job_id, e.seq, e.type, e.data::text
+FROM unnest(%s::uuid[], %s::integer[]) AS m (id, seq)
+JOIN generation_event e ON e.job_id = m.id AND e.seq > m.seq
+ORDER BY e.job_id, e.seq
+"""
 _BACKLOG = """
 SELECT placement, lane, count(*) FILTER (WHERE state = 'ready'), count(*) FILTER (WHERE state <> 'ready'),
     coalesce(sum(cost) FILTER (WHERE state = 'ready'), 0) / 1000.0

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import orjson
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from assets import library
 from assets.library import Stored
@@ -82,39 +83,53 @@ class Ending:
 def finish(endings: Sequence[Ending], *, at: datetime) -> None:
     """Writes endings in one transaction. One that another attempt has overtaken changes nothing and is dropped.
 
-    Wallets are locked in the order of workspaces, the live one first, so that two workers never wait for each other.
+    One statement ends them all: it locks the wallets in the order of workspaces, the live one first, and the jobs
+    after them, so that two workers never wait for each other.
     """
     if not endings:
         return
+    outputs = [_output(ending) for ending in endings]
+    rows = [_row(ending, output) for ending, output in zip(endings, outputs, strict=True)]
     told: list[tuple[Any, ...]] = []
     with transaction.atomic():
-        for ending in sorted(endings, key=lambda item: _lock_order(item.step)):
-            told += _finish(ending, at)
+        with connection.cursor() as cursor:
+            cursor.execute(_FINISH, [orjson.dumps(rows).decode(), at])
+            answers = cursor.fetchall()
+            finished = [row for row in answers if row[1] == "finished"]
+            _note_late(cursor, [endings[row[0] - 1] for row in answers if row[1] == "fenced"])
+        for place, _, job_state, seq in finished:
+            ending, output = endings[place - 1], outputs[place - 1]
+            if ending.stored is not None:
+                # After the compare-and-set: only the attempt that won adds rows.
+                caption = str(ending.step.params.get("prompt", ""))
+                library.record(stored=ending.stored, caption=caption, model=ending.step.model, at=at)
+            told += _told(ending.step, output, job_state, seq)
     events.send(told, nudge=True)
 
 
-def _lock_order(step: Started) -> tuple[UUID, bool, UUID, UUID]:
-    """A workspace has two wallets, live before sandbox."""
-    return step.workspace_id, step.sandbox, step.job_id, step.step_id
+def _note_late(cursor: CursorWrapper, endings: Sequence[Ending]) -> None:
+    """An attempt that was taken for lost and delivered all the same: what the provider takes for it is known now."""
+    for ending in endings:
+        if ending.usage is not None:
+            cursor.execute(
+                "UPDATE generation_attempt SET cost_usd_micros = %s, cost_source = %s, detail = 'delivered too late' "
+                "WHERE id = %s AND outcome <> 'done'",
+                [ending.usage.cost_usd_micros, ending.usage.source, ending.step.token],
+            )
 
 
-def _finish(ending: Ending, at: datetime) -> list[tuple[Any, ...]]:
-    step, output = ending.step, _output(ending)
-    fault = ending.fault.public() if ending.fault else None
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _FINISH,
-            [
-                step.step_id, step.attempt_no, ending.result, step.price, _json(output), _json(fault),
-                _json(_attempt(ending)), ending.only_expired, at,
-            ],
-        )  # fmt: skip
-        outcome, job_state, seq = cursor.fetchone()
-    if outcome == "fenced":
-        return []
-    if ending.stored is not None:
-        # After the compare-and-set: only the attempt that won adds rows.
-        library.record(stored=ending.stored, caption=str(step.params.get("prompt", "")), model=step.model, at=at)
+def _row(ending: Ending, output: dict[str, Any] | None) -> dict[str, Any]:
+    """An ending as `generation_endings` reads it."""
+    step = ending.step
+    return {
+        "step": step.step_id, "job": step.job_id, "attempt": step.attempt_no, "result": ending.result,
+        "settled": step.price, "output": output, "error": ending.fault.public() if ending.fault else None,
+        "attempt_row": _attempt(ending), "only_expired": ending.only_expired,
+    }  # fmt: skip
+
+
+def _told(step: Started, output: dict[str, Any] | None, job_state: str, seq: int) -> list[tuple[Any, ...]]:
+    """What the sockets hear: the output, and the end of the job if this was it."""
     ended = job_state not in LIVE
     group = push.group_of(step.workspace_id, sandbox=step.sandbox)
     told = []
@@ -153,11 +168,4 @@ def _attempt(ending: Ending) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _json(value: Any) -> str | None:
-    return None if value is None else orjson.dumps(value).decode()
-
-
-_FINISH = """
-SELECT outcome, job_state, seq
-FROM generation_finish(%s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb, %s, %s)
-"""
+_FINISH = "SELECT place, outcome, job_state, seq FROM generation_finish_many(%s::jsonb, %s)"

@@ -18,7 +18,7 @@ from core.ids import uuid7
 from credits import ledger, pricing
 from credits.errors import QuoteExpired
 from credits.ledger import Payer
-from generation import events, limits, quoting, selectors, state
+from generation import events, limits, quoting, selectors, service, state
 from generation.errors import MaxCreditsExceeded
 from generation.quoting import Priced
 from generation.selectors import JobView, StepView
@@ -84,6 +84,7 @@ def _submit(caller: Principal, order: Order, once: Once, render: Render, at: dat
     priced_by = quoting.price if order.quote_id is None else quoting.plan
     priced = priced_by(pipeline=order.pipeline, model=model, given=order.input, at=at)
     limits.check(granted=granted, priced=priced)
+    service.admit(lane=granted.lane, pipeline=order.pipeline, model=priced.card.revision.slug, at=at)
     lines = _agreed_lines(caller, order, priced, at)
     quoted = pricing.total(lines)
     if order.max_credits is not None and quoted > order.max_credits:
@@ -96,7 +97,8 @@ def _submit(caller: Principal, order: Order, once: Once, render: Render, at: dat
     payload = {
         "workspace": caller.workspace_id, "sandbox": caller.sandbox, "user": caller.user_id, "key": caller.key_id,
         "route": once.route, "idempotency_key": once.key, "request_hash": once.fingerprint, "body": body.decode(),
-        "lane": job.lane, "weight": granted.weight, **limits.caps(granted=granted, pipeline=job.pipeline),
+        "lane": job.lane, "weight": granted.weight, "max_running": granted.max_running,
+        **limits.caps(granted=granted, pipeline=job.pipeline),
         "job": _job_row(order, priced, job, at), "steps": _step_rows(priced, lines),
         "payer": Payer(
             pipeline=job.pipeline, model=priced.card.revision.slug, key_id=caller.key_id, member_id=caller.user_id,

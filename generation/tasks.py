@@ -9,7 +9,7 @@ from celery import shared_task
 from django.db import close_old_connections
 from django.utils import timezone
 
-from generation import execution, recovery
+from generation import execution, pace, punctuality, recovery
 
 
 @shared_task(name="generation.run_steps", acks_late=True, ignore_result=True)
@@ -27,3 +27,10 @@ def run_steps(*, batch: list[tuple[str, int]], **_: object) -> None:
 @shared_task(name="generation.forget_old_answers", ignore_result=True)
 def forget_old_answers(**_: object) -> None:
     recovery.forget_old_answers(at=timezone.now())
+
+
+@shared_task(name="generation.roll_up_pace", ignore_result=True)
+def roll_up_pace(**_: object) -> None:
+    now = timezone.now()
+    pace.roll_up(at=now)
+    punctuality.forget_old(at=now)

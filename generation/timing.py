@@ -10,7 +10,7 @@ from providers.contracts import Revision
 class Times:
     """Seconds. `submit`: until the provider accepts or, if it answers at once, delivers. `deadline`: the whole attempt.
     `check`: one look. `first_poll` and `slowest_poll` bound the pauses between looks. `doubt`: how long an unknown
-    outcome is asked about. `slow`: after this a person is told that it takes longer than usual.
+    outcome is asked about.
     """
 
     submit: float
@@ -19,28 +19,25 @@ class Times:
     first_poll: float = 1.0
     slowest_poll: float = 3.0
     doubt: float = 300.0
-    slow: float = 60.0
 
 
 _BY_TASK: Mapping[str, Times] = {
-    "text": Times(submit=600, deadline=600, slow=30),
+    "text": Times(submit=600, deadline=600),
     "image": Times(submit=240, deadline=240),
-    "speech": Times(submit=120, deadline=120, slow=30),
-    "music": Times(submit=300, deadline=600, first_poll=2, slowest_poll=5, slow=180),
-    "song": Times(submit=300, deadline=600, first_poll=2, slowest_poll=5, slow=180),
-    "video": Times(submit=60, deadline=1800, first_poll=5, slowest_poll=20, slow=600),
+    "speech": Times(submit=120, deadline=120),
+    "music": Times(submit=300, deadline=600, first_poll=2, slowest_poll=5),
+    "song": Times(submit=300, deadline=600, first_poll=2, slowest_poll=5),
+    "video": Times(submit=60, deadline=1800, first_poll=5, slowest_poll=20),
 }
 _OTHER = Times(submit=240, deadline=600)
 
 
 def of(revision: Revision) -> Times:
-    """The times of a model: its modality's, unless its `latency` says `submit_s`, `deadline_s`, `slow_s` or `p95_s`."""
+    """The times of a model: its modality's, unless its `latency` says `submit_s`, `deadline_s` or `doubt_s`."""
     usual = _BY_TASK.get(str(revision.spec.get("task", "")), _OTHER)
     said = revision.spec.get("latency", {})
     deadline = float(said.get("deadline_s", usual.deadline))
-    slow = float(said.get("slow_s", 1.5 * float(said["p95_s"]) if "p95_s" in said else usual.slow))
     return Times(
         submit=min(float(said.get("submit_s", usual.submit)), deadline), deadline=deadline, check=usual.check,
         first_poll=usual.first_poll, slowest_poll=usual.slowest_poll, doubt=float(said.get("doubt_s", usual.doubt)),
-        slow=slow,
     )  # fmt: skip

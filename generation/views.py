@@ -23,7 +23,7 @@ from core.ids import from_public, uuid7
 from credits import pricing
 from credits import selectors as credits_of
 from credits.errors import InsufficientCredits, NoPrice
-from generation import cards, composer, limits, offers, presenter, quoting, selectors, submission
+from generation import cards, composer, limits, offers, presenter, quoting, selectors, service, submission
 from generation.errors import LimitReached, MaxCreditsExceeded, PlanForbids
 from generation.selectors import Filters
 from generation.submission import Order
@@ -60,8 +60,11 @@ class ComposerView:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
+    """Slots that the workspace uses and may use, and what waits."""
+
     running: int
     queued: int
+    allowed: int
 
 
 @login_required
@@ -173,7 +176,11 @@ def _page(request: HttpRequest, caller: Principal, view: ComposerView | None, *,
     """The studio; without a composer while no model is on offer, so that what runs can still be watched."""
     jobs = selectors.list_jobs(workspace_id=caller.workspace_id, sandbox=caller.sandbox, filters=Filters(), limit=_FEED)
     running, queued = selectors.counts(workspace_id=caller.workspace_id, sandbox=caller.sandbox)
-    context = {"composer": view, "feed": cards.cards(jobs, at=timezone.now()), "usage": Usage(running, queued)}
+    now = timezone.now()
+    context = {
+        "composer": view, "feed": cards.cards(jobs, at=now), "service": service.current(at=now),
+        "usage": Usage(running, queued, caller.entitlements.max_running),
+    }  # fmt: skip
     return render(request, "generation/studio.html", context, status=status)
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 
+from django.utils import timezone
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from core import telemetry
 from generation import selectors
+from insights import overview
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -31,7 +33,41 @@ class _Queue(Collector):
         return []
 
 
+class _Outlook(Collector):
+    """What the leading conductor told lately; a figure that nobody knows is absent."""
+
+    def collect(self) -> Iterable[Metric]:
+        found = overview.read(at=timezone.now())
+        level = GaugeMetricFamily("wildmind_service_level", "0 takes everything, 4 nothing new")
+        level.add_metric([], found.stand.level)
+        oldest = GaugeMetricFamily(
+            "wildmind_oldest_wait_seconds", "Age of the oldest job at the front", labels=["lane"]
+        )
+        waits = GaugeMetricFamily(
+            "wildmind_start_wait_seconds", "How long starts of five minutes took", labels=["lane", "quantile"]
+        )
+        jain = GaugeMetricFamily("wildmind_fairness_jain", "Jain's index of a minute", labels=["lane"])
+        inside = GaugeMetricFamily(
+            "wildmind_starts_inside_band_ratio", "Jobs of a day that started within their band", labels=["lane"]
+        )
+        for row in found.lanes:
+            lane, view = row.view.lane, row.view
+            oldest.add_metric([lane], view.oldest_seconds)
+            if view.waits is not None:
+                waits.add_metric([lane, "0.5"], view.waits.p50)
+                waits.add_metric([lane, "0.9"], view.waits.p90)
+            if view.jain is not None:
+                jain.add_metric([lane], view.jain)
+            if row.kept is not None and row.kept.share is not None:
+                inside.add_metric([lane], row.kept.share)
+        return [level, oldest, waits, jain, inside]
+
+    def describe(self) -> Iterable[Metric]:
+        return []
+
+
 telemetry.REGISTRY.register(_Queue())
+telemetry.REGISTRY.register(_Outlook())
 
 
 def exposition() -> bytes:

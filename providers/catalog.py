@@ -193,6 +193,12 @@ _SPEC = jsonschema_rs.validator_for(
                 "required": ["max_per_call"],
                 "properties": {"max_per_call": {"type": "integer", "minimum": 1}},
             },
+            # How many calls of it may be under way at once; the provider's own limit, where there is one.
+            "limits": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {"concurrency": {"type": "integer", "minimum": 1}},
+            },
             # Proposed to the rate card, which knows what a price may be. Nothing is a mistake, never a gift.
             "price": {
                 "type": "object",

@@ -1,16 +1,9 @@
 """What every test can ask for. PostgreSQL and Redis are real and given by the environment: `make test` starts them."""
 
-import os
 from collections.abc import Iterator
 from datetime import timedelta
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-
-# Each xdist worker has a Redis database of its own, before any setting is read.
-if worker := os.environ.get("PYTEST_XDIST_WORKER", ""):
-    _parts = urlsplit(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"))
-    os.environ["REDIS_URL"] = urlunsplit(_parts._replace(path=f"/{1 + int(worker.removeprefix('gw'))}"))
 
 
 @pytest.fixture(scope="session")
@@ -53,8 +46,10 @@ def _fresh(request: pytest.FixtureRequest) -> Iterator[None]:
     from generation.models import Lane
     from moderation import screening
     from providers import catalog
+    from tests.factories import outlook
 
     cache.clear()
+    outlook.forget()
     queueing._broken_until = 0.0
     Lane.objects.bulk_create([Lane(name=name) for name in ("enterprise", "pro", "free")], ignore_conflicts=True)
     plans.sync(at=timezone.now())
@@ -100,7 +95,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory):
 
     made = running.create(tmp_path_factory.mktemp("stack"))
     try:
-        made.start("web", "worker", "scheduler")
+        made.start("web", "worker", "runner", "scheduler")
         made.wait_until_ready()
         yield made
     finally:

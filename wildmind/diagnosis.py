@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import redis
+from celery import current_app
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -13,6 +14,8 @@ from django.utils import timezone
 from core import health
 from credits import selectors as credits_of
 from generation import fleet, offers, selectors
+from wildmind import sqs
+from wildmind.local.children import QUEUES
 
 
 def findings() -> Iterator[str]:
@@ -22,6 +25,7 @@ def findings() -> Iterator[str]:
     if any(check.name in {"database", "migrations"} for check in broken):
         return
     yield from _catalogue()
+    yield from _broker()
     yield from _workers()
     yield from _ledger()
     yield from _storage()
@@ -34,6 +38,22 @@ def _catalogue() -> Iterator[str]:
         yield "No model is on offer: run `manage.py sync_catalog`, or enable one in the admin."
     for slug in offers.unpriced(at=now):
         yield f"{slug} has no price in force: run `manage.py sync_catalog`, or publish one with `load_rates`."
+
+
+def _broker() -> Iterator[str]:
+    if settings.CELERY_BROKER_URL == settings.REDIS_URL:
+        return  # The probes asked it.
+    try:
+        with current_app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0)
+            channel = connection.default_channel
+            if isinstance(channel, sqs.Channel):
+                yield from sqs.findings(channel, queues=QUEUES.split(","))
+    except Exception as exc:  # noqa: BLE001 - whatever the broker says is the finding
+        yield (
+            f"The broker refuses ({type(exc).__name__}), so jobs are accepted and wait: check WILDMIND_BROKER_URL, "
+            "and for SQS the region, the keys and what they may do."
+        )
 
 
 def _workers() -> Iterator[str]:

@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/docs", cache_control(max_age=0)(SpectacularSwaggerView.as_view(url_name="schema")), name="api-docs"),
     path("docs/errors/<str:code>", views.error_page, name="error-page"),
     path("accounts/", include("allauth.urls")),
+    path("", include("insights.urls")),
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
     path("", include("assets.urls")),

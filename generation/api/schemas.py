@@ -32,12 +32,21 @@ OUTPUT = _object(
         "safety": _object({"verdict": {"type": "string"}}), "error": {"oneOf": [ERROR, {"type": "null"}]},
     }
 )  # fmt: skip
+SPAN = {
+    "oneOf": [_object({"p50": {"type": "integer"}, "p90": {"type": "integer"}}), {"type": "null"}],
+    "description": "Seconds from now within which half, and nine of ten, such cases are over.",
+}
+QUEUE_PLACE = _object(
+    {
+        "position": {"type": ["integer", "null"], "description": "1 is next; 1000 means that or further back."},
+        "lane": {"type": "string"}, "starts_in_s": SPAN, "eta_s": SPAN, "reason": _MAYBE_TEXT,
+    }
+)  # fmt: skip
 GENERATION = _object(
     {
         "id": {"type": "string"}, "object": {"const": "generation"}, "pipeline": {"type": "string"},
         "status": {"enum": list(state.ALL)}, "stage": _MAYBE_TEXT, "progress": {"type": "number"},
-        "queue": _object({"position": {"type": ["integer", "null"]}, "lane": {"type": "string"},
-                          "eta_s": {"type": ["object", "null"]}, "reason": _MAYBE_TEXT}),
+        "queue": QUEUE_PLACE,
         "model": _object({"requested": {"type": "string"}, "resolved": {"type": "string"},
                           "version": {"type": "string"}, "fallback_from": _MAYBE_TEXT}),
         "input": {"type": "object"},
@@ -49,7 +58,7 @@ GENERATION = _object(
         "metadata": {"type": "object"}, "visibility": {"type": "string"}, "created_at": _TIME,
         "started_at": _MAYBE_TIME, "completed_at": _MAYBE_TIME, "expires_at": _MAYBE_TIME,
         "seq": {"type": "integer"}, "poll_after_ms": {"type": ["integer", "null"]},
-        "urls": _object({"self": {"type": "string"}, "cancel": {"type": "string"}}),
+        "urls": _object({"self": {"type": "string"}, "cancel": {"type": "string"}, "events": {"type": "string"}}),
     }
 )  # fmt: skip
 QUOTE = _object(
@@ -68,5 +77,18 @@ ATTEMPT = _object(
         "version": {"type": "string"}, "adapter": {"type": "string"}, "outcome": {"type": "string"},
         "error_code": _MAYBE_TEXT, "latency_ms": {"type": ["integer", "null"]}, "started_at": _TIME,
         "finished_at": _MAYBE_TIME,
+    }
+)  # fmt: skip
+QUEUE = _object(
+    {
+        "object": {"const": "queue"},
+        "service": _object({"level": {"type": "integer"}, "message": {"type": "string"}}),
+        "lanes": {"type": "array", "items": _object({
+            "lane": {"type": "string"}, "depth": {"type": "integer", "description": "Steps that wait for a slot."},
+            "backlog_s": {"type": "integer", "description": "Expected seconds of work that waits."},
+            "waits_s": SPAN, "paused": {"type": "boolean"}})},
+        "slots": _object({"used": {"type": "integer"}, "allowed": {"type": "integer"}, "waiting": {"type": "integer"}}),
+        "generations": {"type": "array", "items": _object({"id": {"type": "string"}, "status": {"type": "string"},
+                                                           "queue": QUEUE_PLACE})},
     }
 )  # fmt: skip

@@ -104,12 +104,15 @@ class Generation(APIView):
     def get(self, request: Request, public_id: str) -> Response:
         caller = current.principal(request)
         job = selectors.get_job(workspace_id=caller.workspace_id, job_id=job_id(public_id), sandbox=caller.sandbox)
-        # Progress moves without a new seq, so it is part of the tag.
-        tag = f'"{job.seq}-{round(job.progress * 1000)}"'
+        shown = _shown(job)
+        # Progress and the place in line move without a new seq, so they are part of the tag; expected times are not:
+        # they move with the clock.
+        place = shown["queue"]
+        tag = f'"{job.seq}-{round(job.progress * 1000)}-{place["position"] or ""}{place["reason"] or ""}"'
         known = parse_etags(request.headers.get("If-None-Match", ""))
         if "*" in known or tag in {value.removeprefix("W/") for value in known}:
             return Response(status=304, headers={"ETag": tag})
-        return Response(_shown(job), headers={"ETag": tag, **_money(job)})
+        return Response(shown, headers={"ETag": tag, **_money(job)})
 
 
 class Attempts(APIView):

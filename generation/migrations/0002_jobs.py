@@ -25,6 +25,8 @@ class Migration(migrations.Migration):
             "DROP FUNCTION generation_keep; DROP FUNCTION generation_wake; DROP FUNCTION generation_reflect;"
             "DROP FUNCTION generation_finish;"
             "DROP FUNCTION generation_stop; DROP FUNCTION generation_conclude; DROP FUNCTION generation_emit;"
-            "DROP FUNCTION generation_keep_terminal;",
+            "DROP FUNCTION generation_keep_terminal; DROP FUNCTION IF EXISTS generation_finish_many;"
+            "DROP FUNCTION IF EXISTS generation_finish_plain; DROP FUNCTION IF EXISTS generation_conclude_many;"
+            "DROP FUNCTION IF EXISTS generation_endings; DROP FUNCTION IF EXISTS generation_close;",
         ),
     ]

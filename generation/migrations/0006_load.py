@@ -1,4 +1,4 @@
-"""The counts of jobs under way and made today, by pipeline; a view of what does not agree with them.
+"""The counts of jobs under way and made today, by pipeline. 0013 brings the view of what does not agree with them.
 
 Undone, the functions of jobs go on as they are here and miss the table: an older release runs its own files again.
 """
@@ -53,7 +53,6 @@ class Migration(migrations.Migration):
             ],
         ),
         sqlfiles.run(_SQL / "load.sql", undo="DROP FUNCTION generation_recount;"),
-        sqlfiles.run(_SQL / "violations.sql", undo="DROP VIEW generation_violation;"),
         sqlfiles.run(
             *(_SQL / f"{name}.sql" for name in ("accept", "start", "previous", "finish", "stop")),
             undo=migrations.RunSQL.noop,

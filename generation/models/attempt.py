@@ -1,3 +1,4 @@
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
 
@@ -21,6 +22,10 @@ class Attempt(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["step", "no"], name="generation_attempt_once")]
+        # Attempts are only added, so their times grow with the table: what began lately is found for next to nothing.
+        indexes = [
+            BrinIndex(fields=["started_at"], pages_per_range=16, autosummarize=True, name="generation_attempt_recent")
+        ]
 
     def __str__(self) -> str:
         return f"attempt {self.no}: {self.outcome}"

@@ -24,6 +24,11 @@ class Job(models.Model):
     input = models.JSONField()
     asked = models.PositiveSmallIntegerField(help_text="How many outputs were ordered.")
     lane = models.CharField(max_length=10)
+    place = models.CharField(
+        max_length=8, choices=[(name, name) for name in state.PLACE_ALL], default=state.PLACE_HELD,
+        help_text="whether it holds one of its workspace's places to run, wants one, or is parked and has none",
+    )  # fmt: skip
+    admitted_at = models.DateTimeField(null=True, help_text="when it first had a place; later its lane's turn counts")
     state = models.CharField(max_length=20, choices=[(name, name) for name in state.ALL], default=state.QUEUED)
     stop_cause = models.CharField(max_length=20, blank=True, help_text="cancel, start_deadline or deadline")
     seq = models.PositiveIntegerField(default=1)
@@ -48,6 +53,7 @@ class Job(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(state__in=state.ALL), name="generation_job_state_known"),
+            models.CheckConstraint(condition=Q(place__in=state.PLACE_ALL), name="generation_job_place_known"),
             models.CheckConstraint(
                 condition=Q(quoted__gte=F("captured") + F("released")), name="generation_job_charge_within_quote"
             ),
@@ -62,6 +68,11 @@ class Job(models.Model):
                 fields=["workspace", "sandbox", "-id"], condition=Q(trashed_at=None), name="generation_job_feed"
             ),
             models.Index(fields=["workspace"], condition=Q(state__in=state.LIVE), name="generation_job_live"),
+            models.Index(
+                fields=["workspace", "sandbox", "id"],
+                condition=Q(place=state.PLACE_WANTED, completed_at=None),
+                name="generation_job_wanting",
+            ),
             models.Index(
                 fields=["start_deadline_at"],
                 condition=Q(state=state.QUEUED, start_deadline_at__isnull=False),

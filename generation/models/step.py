@@ -10,7 +10,8 @@ class Step(models.Model):
     """A node of a job's static graph, and the unit that is claimed, leased, retried and priced.
 
     `attempt_no` grows with each claim and fences late workers; `tries` counts the attempts that began.
-    `vtag` is the finish tag of the fair queue; `cost` is expected work in slot-milliseconds.
+    `vtag` is the finish tag of the fair queue, given when the job has a place; `cost` is expected work in
+    slot-milliseconds.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -53,6 +54,11 @@ class Step(models.Model):
             models.Index(
                 fields=["placement", "lane", "vtag", "id"], condition=Q(state=state.STEP_READY),
                 name="generation_step_fair_order",
+            ),
+            # The same within a model, for claims that must leave out what is at its limit.
+            models.Index(
+                fields=["placement", "lane", "revision", "vtag", "id"], condition=Q(state=state.STEP_READY),
+                name="generation_step_by_model",
             ),
             models.Index(
                 fields=["lease_expires_at"], condition=Q(state__in=state.STEP_LEASED), name="generation_step_leases"

@@ -33,7 +33,7 @@ BEGIN
     PERFORM 1 FROM generation_step WHERE job_id = p_job ORDER BY id FOR UPDATE;
     -- What has an attempt under way at a provider ends only when the provider was told, or asked.
     UPDATE generation_step SET state = 'canceled', finished_at = p_at, lease_expires_at = NULL
-    WHERE job_id = p_job AND state IN ('waiting', 'ready', 'claimed', 'parked', 'approval') AND token IS NULL;
+    WHERE job_id = p_job AND state IN ('queued', 'waiting', 'ready', 'claimed', 'parked', 'approval') AND token IS NULL;
     UPDATE generation_step SET next_run_at = now()
     WHERE job_id = p_job AND state IN ('awaiting', 'reconciling') AND lease_owner = '';
     ending := generation_conclude(p_job, p_at);

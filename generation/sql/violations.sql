@@ -11,6 +11,23 @@ FROM (
 FULL JOIN generation_load l USING (workspace_id, sandbox, pipeline)
 WHERE coalesce(q.live, 0) <> coalesce(l.live, 0)
 UNION ALL
+SELECT 'window_admitted_equals_jobs_with_a_place',
+    'window:' || workspace_id || CASE WHEN sandbox THEN ':sandbox' ELSE '' END,
+    coalesce(q.held, 0), coalesce(w.admitted, 0)
+FROM (
+    SELECT workspace_id, sandbox, count(*) FILTER (WHERE place = 'held') AS held FROM generation_job
+    WHERE state IN ('queued', 'running', 'canceling', 'reconciling') GROUP BY 1, 2
+) q
+FULL JOIN generation_window w USING (workspace_id, sandbox)
+WHERE coalesce(q.held, 0) <> coalesce(w.admitted, 0)
+UNION ALL
+SELECT 'no_job_waits_beside_a_free_place',
+    'window:' || w.workspace_id || CASE WHEN w.sandbox THEN ':sandbox' ELSE '' END, 0, w.most - w.admitted
+FROM generation_window w
+WHERE w.admitted < w.most AND EXISTS (
+    SELECT 1 FROM generation_job q WHERE q.workspace_id = w.workspace_id AND q.sandbox = w.sandbox
+        AND q.place = 'wanted' AND q.completed_at IS NULL)
+UNION ALL
 -- A hold that a job asked for is named after it, whether the job's row exists or not.
 SELECT 'open_hold_has_its_job', 'hold:' || h.id, 0, h.amount
 FROM credits_hold h LEFT JOIN generation_job j ON j.hold_id = h.id

@@ -1,9 +1,11 @@
 // Keeps the job cards true. The socket says that something changed; the card itself is fetched from the site.
-// Without the socket each live card still asks for itself every ten seconds.
+// Without the socket each live card still asks for itself every ten seconds. A page that was away says which jobs it
+// knows and up to which event, and hears how they stand now.
 
 const PATIENCE = 2000;
 const LONGEST_WAIT = 30000;
-const SILENCE = 75000;
+const SILENCE = 50000;
+const TOO_SLOW = 4408;
 const COALESCE = 80;
 
 const latest = new Map();
@@ -57,8 +59,19 @@ function progress(id, share) {
   card.querySelector("[data-percent]").textContent = `${percent} %`;
 }
 
+function newestCard() {
+  // Ids are ordered by time.
+  return [...document.querySelectorAll("[data-generation]")].map((card) => card.dataset.generation).sort().at(-1);
+}
+
 function snapshot(generations) {
   const listed = new Map(generations.map((generation) => [generation.id, generation]));
+  const newest = newestCard();
+  for (const { id, seq } of generations) {
+    latest.set(id, Math.max(seq, latest.get(id) || 0));
+    // An older one without a card is on another page of the feed.
+    if (!newest || id > newest) adopt(id);
+  }
   for (const card of document.querySelectorAll("[data-generation]")) {
     const generation = listed.get(card.dataset.generation);
     const differs = generation && (generation.seq > seqOf(card) || generation.status !== card.dataset.status);
@@ -67,14 +80,31 @@ function snapshot(generations) {
   }
 }
 
+function resume(ids) {
+  const cards = ids.map(find).filter(Boolean);
+  if (!cards.length || socket.readyState !== WebSocket.OPEN) return;
+  const known = Object.fromEntries(cards.map((card) => [card.dataset.generation, seqOf(card)]));
+  socket.send(JSON.stringify({ resume: known }));
+}
+
+function known() {
+  const live = [...document.querySelectorAll('[data-generation][data-live="true"]')].map((card) => card.dataset.generation);
+  // Ended or not, it says from where on jobs are news.
+  return [...new Set([...live, newestCard()])].filter(Boolean);
+}
+
 function receive(message) {
   if (message.type === "snapshot") snapshot(message.generations);
   else if (message.type === "progress") progress(message.generation, message.progress);
   else if (["status", "output", "done"].includes(message.type)) {
-    adopt(message.generation);
-    latest.set(message.generation, Math.max(message.seq, latest.get(message.generation) || 0));
-    const card = find(message.generation);
-    if (card && message.seq > seqOf(card)) refresh(message.generation);
+    const { generation, seq } = message;
+    const told = latest.get(generation);
+    adopt(generation);
+    latest.set(generation, Math.max(seq, told || 0));
+    const card = find(generation);
+    if (card && seq > seqOf(card)) refresh(generation);
+    // The server tells every event of a job it has begun to tell; if one is lost all the same, ask where it stands.
+    if (told && seq > told + 1) resume([generation]);
   }
 }
 
@@ -96,6 +126,7 @@ function connect() {
     banner = undefined;
     offline(false);
     listen();
+    resume(known());
   });
   socket.addEventListener("message", ({ data }) => {
     listen();
@@ -105,6 +136,8 @@ function connect() {
     clearTimeout(watchdog);
     // 4401 and 4403: this session may not listen, and asking again will not change that.
     if (code === 4401 || code === 4403) return;
+    // It came faster than this page read: what was lost is in the next snapshot.
+    if (code === TOO_SLOW) attempts = 0;
     banner ??= setTimeout(() => offline(true), PATIENCE);
     const wait = Math.min(LONGEST_WAIT, 500 * 2 ** attempts) * (0.75 + Math.random() / 2);
     attempts += 1;

@@ -40,8 +40,9 @@ class TestDocument:
         assert paths == sorted(
             f"/api/v1/{path}" for path in (
                 "assets", "assets/{public_id}", "assets/{public_id}/content", "generations", "generations/{public_id}",
-                "generations/{public_id}/attempts", "generations/{public_id}/cancel", "generations/{public_id}/retry",
-                "me", "models", "models/{model}", "quotes", "usage", "wallet", "wallet/transactions",
+                "generations/{public_id}/attempts", "generations/{public_id}/cancel", "generations/{public_id}/events",
+                "generations/{public_id}/retry",
+                "me", "models", "models/{model}", "queue", "quotes", "usage", "wallet", "wallet/transactions",
             )
         )  # fmt: skip
 
@@ -69,7 +70,7 @@ class TestTruth:
             "/generations", f"/generations/{failing.json()['id']}", f"/generations/{made['id']}/attempts", "/assets",
             f"/assets/{asset}", f"/assets/{asset}/content", "/wallet", "/wallet/transactions",
             "/usage", "/usage?group_by=member", "/usage?group_by=nothing", "/models",
-            "/models/sketch-image", "/me", "/generations/gen_x", "/assets?limit=0",
+            "/models/sketch-image", "/me", "/queue", "/generations/gen_x", "/assets?limit=0",
         ):  # fmt: skip
             ask("get", path)
         ask("post", f"/generations/{made['id']}/cancel")

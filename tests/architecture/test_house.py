@@ -154,6 +154,9 @@ class TestDatabase:
             "generation/sql/finish.sql",
             "generation/sql/stop.sql",
             "generation/sql/load.sql",
+            "generation/sql/outlook.sql",
+            "generation/sql/fairness.sql",
+            "generation/sql/window.sql",
         ],
     )
     def test_runs_the_functions_as_their_files_say(self, name):

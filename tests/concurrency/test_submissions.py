@@ -120,6 +120,7 @@ class TestTwoConductors:
         from generation import dispatch
 
         person = make_person(credits=1000)
+        person.limit(max_running=40)
         api = person.api()
         for _ in range(40):
             api.post("/generations", BODY)

@@ -1,5 +1,7 @@
 """A provider that does what the prompt's first word says, and else paints and bills us for it."""
 
+import asyncio
+import time
 from dataclasses import replace
 from typing import ClassVar
 
@@ -24,6 +26,8 @@ class ScriptedAdapter(SketchAdapter):
             raise InvalidParams("no such setting")
         if word == "lost":
             raise UnknownOutcome("the line went dead")
+        if word == "stuck":
+            await asyncio.to_thread(time.sleep, 1.5)
         if word == "refuse":
             return Refused("output", ("test",), "not this")
         outcome = await super().submit(ctx, plan, token)

@@ -14,6 +14,7 @@ from credits import selectors as credits_of
 from credits.models import Hold
 from generation import dispatch, execution, recovery, selectors, submission
 from generation.models import Attempt, Event, Job, Step
+from providers.contracts import Usage
 from tests.factories.generation import claim, submit, work_off
 
 pytestmark = pytest.mark.django_db
@@ -249,8 +250,10 @@ class TestRecover:
             content = file.read()
         source = library.Source(person.workspace_id, sandbox=False, source_id=job_id, index=0)
         late = library.store_output(source=source, content=content, media_type="image/png", meta={})
-        finish([Ending(slow[0], "done", stored=late)], at=timezone.now())
+        finish([Ending(slow[0], "done", stored=late, usage=Usage(4200, "provider"))], at=timezone.now())
         assert Asset.objects.get(source_id=job_id).id == asset.id
+        attempt = Attempt.objects.get(id=slow[0].token)
+        assert (attempt.outcome, attempt.cost_usd_micros) == ("lost", 4200)
 
     def test_aborts_for_free_what_did_not_start_in_time(self, person):
         job_id = submit(person, start_deadline_seconds=5)
@@ -278,10 +281,10 @@ class TestOrder:
         from django.db import connection
 
         submit(person)
-        sql = dispatch._CLAIM.replace("%(limit)s", "5")
+        sql, given = dispatch.claim_statement(placement="cpu", lane="free", limit=5, owner="x")
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")
-            cursor.execute(f"EXPLAIN {sql}", {"placement": "cpu", "lane": "free", "owner": "x", "pickup": 15})
+            cursor.execute(f"EXPLAIN {sql}", given)
             plan = "\n".join(row[0] for row in cursor.fetchall())
         assert "generation_step_fair_order" in plan
         assert "Sort" not in plan.split("CTE due")[1].split("CTE taken")[0]

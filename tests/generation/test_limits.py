@@ -267,7 +267,10 @@ class TestViolation:
         Event.objects.all().delete()
         Step.objects.all().delete()
         Job.objects.filter(id=job_id).delete()
-        assert sorted(self.broken()) == [("load_live_equals_live_jobs", 0, 1), ("open_hold_has_its_job", 0, 5)]
+        assert sorted(self.broken()) == [
+            ("load_live_equals_live_jobs", 0, 1), ("open_hold_has_its_job", 0, 5),
+            ("window_admitted_equals_jobs_with_a_place", 0, 1),
+        ]  # fmt: skip
 
     def test_names_an_ended_job_whose_hold_is_open_or_says_something_else(self, person):
         job_id = submit(person)
@@ -275,6 +278,7 @@ class TestViolation:
         assert sorted(self.broken()) == [
             ("ended_job_has_no_open_hold", 0, 5), ("job_captured_equals_hold", 0, 1),
             ("job_released_equals_rest_of_hold", 5, 4), ("load_live_equals_live_jobs", 0, 1),
+            ("window_admitted_equals_jobs_with_a_place", 0, 1),
         ]  # fmt: skip
 
     def test_is_printed_by_reconcile_ledger(self, person, capsys):

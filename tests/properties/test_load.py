@@ -1,5 +1,6 @@
 """Whatever is submitted, canceled and worked off, in whatever order: the counts are those of the jobs."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -12,19 +13,21 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from core.errors import DomainError
 from core.idempotency import Once
 from credits import reconciliation
-from generation import execution, presenter, recovery, submission
-from generation.models import Job
+from generation import execution, presenter, recovery, state, submission
+from generation.models import Job, Step
 from generation.submission import Order
+from providers.errors import RateLimited
 from tests.factories.accounts import make_person
 from tests.factories.generation import SMALL, claim, work_off
 
 
 class LoadMachine(RuleBasedStateMachine):
-    @initialize(live=st.integers(1, 4), daily=st.one_of(st.none(), st.integers(2, 12)))
-    def begin(self, live, daily):
+    @initialize(live=st.integers(1, 5), daily=st.one_of(st.none(), st.integers(2, 12)), running=st.integers(1, 3))
+    def begin(self, live, daily, running):
         self.live, self.daily = live, daily
         self.person = make_person(credits=60)
-        self.person.limit(max_live_by_pipeline={"image": live}, daily_jobs=daily)
+        self.person.limit(max_live_by_pipeline={"image": live}, daily_jobs=daily, max_running=running)
+        self.running = running
         self.made: list = []
         self.keys: list = []
 
@@ -64,6 +67,21 @@ class LoadMachine(RuleBasedStateMachine):
         execution.begin(batch=claim(limit=1), owner="killed", at=timezone.now())
 
     @rule()
+    def begin_one_step_and_park(self):
+        for step in execution.begin(batch=claim(limit=1), owner="test", at=timezone.now()):
+            execution.park(step=step, error=RateLimited(retry_after_seconds=60))
+
+    @rule()
+    def let_parked_steps_go(self):
+        Step.objects.filter(state="parked").update(next_run_at=timezone.now() - timedelta(seconds=1))
+        recovery.sweep(at=timezone.now())
+
+    @rule(running=st.integers(1, 3))
+    def change_the_plan(self, running):
+        self.person.limit(max_running=running)
+        self.running = max(self.running, running)
+
+    @rule()
     def work_off(self):
         work_off()
         recovery.sweep(at=timezone.now())
@@ -71,6 +89,15 @@ class LoadMachine(RuleBasedStateMachine):
     @invariant()
     def nothing_disagrees(self):
         assert reconciliation.violations() == []
+
+    @invariant()
+    def no_more_jobs_run_than_have_a_place(self):
+        can_run = Step.objects.filter(state__in=("ready", *state.STEP_LEASED)).values("job_id")
+        mine = Job.objects.filter(workspace_id=self.person.workspace_id)
+        running = mine.filter(id__in=can_run)
+        assert not running.exclude(place="held").exists()
+        assert running.count() <= self.running
+        assert not mine.filter(place="held", steps__state="queued").exists()
 
     def _submit(self, key, words, n):
         return submission.submit_job(

@@ -1,4 +1,7 @@
-"""The product as real processes: a database of its own, a Valkey that can be stopped, web, worker and conductor."""
+"""The product as real processes: a database of its own, a Valkey that can be stopped, web, workers and conductors.
+
+A process is named by its kind, or by kind and a word when there are several: `worker`, `worker:pro`, `scheduler:2`.
+"""
 
 import http.client
 import json
@@ -34,6 +37,8 @@ class Stack:
     broker: valkey.Valkey
     port: int
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    queues: dict[str, str] = field(default_factory=dict)
+    """What a worker of this name reads; the others read all that is no lane's."""
 
     @property
     def url(self) -> str:
@@ -44,6 +49,8 @@ class Stack:
             self.running[name] = processes.spawn(self._command(name))
             if name == "valkey":
                 self.wait(self.broker.answers, "Valkey answers", seconds=10)
+            if name == "sqs":
+                self.wait(lambda: _status(self.sqs_port, "/moto-api/"), "the SQS server answers", seconds=20)
 
     def kill(self, name: str) -> None:
         """kill -9 of the whole process group: nothing of it can tidy up."""
@@ -78,9 +85,9 @@ class Stack:
             time.sleep(0.05)
         raise AssertionError(f"{what}: not within {seconds} s\n{self.logs()}")
 
-    def wait_until_ready(self) -> None:
+    def wait_until_ready(self, *, workers: int = 1) -> None:
         self.wait(lambda: _status(self.port, "/readyz") == 200, "/readyz is 200", seconds=60)
-        self.wait(self._worker_is_known, "the worker announced itself", seconds=60)
+        self.wait(lambda: self._known_workers() >= workers, "the workers announced themselves", seconds=60)
 
     def logs(self) -> str:
         return "\n".join(f"--- {path.name}\n{path.read_text()[-3000:]}" for path in sorted(self.folder.glob("*.log")))
@@ -89,19 +96,35 @@ class Stack:
         with psycopg.connect(self.database_url) as connection:
             return connection.execute(query, params).fetchall()
 
-    def _worker_is_known(self) -> bool:
+    def execute(self, statement: str, *params: Any) -> None:
+        with psycopg.connect(self.database_url) as connection:
+            connection.execute(statement, params)
+
+    @property
+    def sqs_port(self) -> int:
+        return urlsplit(self.environ["WILDMIND_SQS_ENDPOINT"]).port or 0
+
+    def _known_workers(self) -> int:
         try:
             with closing(redis.Redis.from_url(self.broker.url)) as client:
-                return bool(client.hlen("wm:workers"))
+                return client.hlen("wm:workers")
         except redis.RedisError:
-            return False
+            return 0
 
     def _command(self, name: str) -> processes.Command:
-        log = self.folder / f"{name}.log"
-        if name == "valkey":
+        kind, _, word = name.partition(":")
+        log = self.folder / f"{name.replace(':', '-')}.log"
+        if kind == "valkey":
             return self.broker.command(folder=self.folder / "valkey", log=log, environ=os.environ)
-        make = {"web": children.web, "worker": children.worker, "scheduler": children.scheduler}[name]
-        command = make(ROOT, self.environ)
+        if kind == "sqs":
+            argv = (sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.sqs_port))
+            return processes.Command(name, argv, ROOT, os.environ, log=log)
+        if kind == "worker":
+            queues = self.queues.get(name, children.WORKER_QUEUES)
+            command = children.worker(ROOT, self.environ, node=word or "local", queues=queues)
+        else:
+            make = {"web": children.web, "scheduler": children.scheduler, "runner": children.runner}[kind]
+            command = make(ROOT, self.environ)
         return processes.Command(command.name, command.argv, command.cwd, command.env, log=log)
 
 
@@ -130,8 +153,8 @@ class Caller:
         return answer.status, json.loads(raw)
 
 
-def create(folder: Path) -> Stack:
-    """A prepared database and a broker, with nothing started yet but the broker."""
+def create(folder: Path, *, sqs: bool = False) -> Stack:
+    """A prepared database and a broker, with nothing started yet but Valkey and, if it is the broker, SQS."""
     given = os.environ["DATABASE_URL"]
     name = f"stack_{uuid4().hex[:10]}"
     with psycopg.connect(given, autocommit=True) as connection:
@@ -145,8 +168,13 @@ def create(folder: Path) -> Stack:
         "DJANGO_SETTINGS_MODULE": "wildmind.settings.dev", "WILDMIND_LEASE_SECONDS": str(LEASE_SECONDS),
         "WILDMIND_PICKUP_SECONDS": str(LEASE_SECONDS), "WILDMIND_LOG_FORMAT": "json", "PYTHONUNBUFFERED": "1",
     }  # fmt: skip
+    if sqs:
+        environ |= {
+            "WILDMIND_BROKER_URL": "sqs://", "WILDMIND_SQS_ENDPOINT": f"http://127.0.0.1:{ports.free_port()}",
+            "WILDMIND_SQS_ACCESS_KEY": "local", "WILDMIND_SQS_SECRET_KEY": "local/secret+key",
+        }  # fmt: skip
     stack = Stack(folder, own, environ, broker, port)
-    stack.start("valkey")
+    stack.start("valkey", *(["sqs"] if sqs else []))
     stack.manage("prepare")
     return stack
 

@@ -12,8 +12,13 @@ from tests.stack.running import LEASE_SECONDS, Caller, Stack
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 
-def body(prompt: str, n: int = 1):
-    return {"pipeline": "image", "input": {"prompt": prompt, "n": n, "width": 128, "height": 128, "seed": 3}}
+def body(prompt: str, n: int = 1, side: int = 128):
+    return {"pipeline": "image", "input": {"prompt": prompt, "n": n, "width": side, "height": side, "seed": 3}}
+
+
+def large(n: int):
+    """Pictures that take their worker a while."""
+    return body("a forest in the mountains", n, side=1024)
 
 
 def status(caller: Caller, job: str) -> str:
@@ -30,29 +35,32 @@ def assert_whole(stack: Stack, caller: Caller, jobs: list[str], *, each: int) ->
     stack.manage("reconcile_ledger")
 
 
+AT_WORK = "SELECT 1 FROM generation_step WHERE state = 'submitting' AND started_at < now() - interval '100 ms'"
+
+
 class TestKilledWorker:
     def test_leaves_a_job_that_finishes_after_the_restart_with_one_capture_and_one_set_of_assets(self, stack):
         caller = stack.key(credits=100)
-        _, made = caller.post("/generations", body("[[slow:4]] a fox", n=2))
+        _, made = caller.post("/generations", large(4))
         stack.wait(lambda: status(caller, made["id"]) == "running", "the job runs")
-        time.sleep(0.5)
+        stack.wait(lambda: stack.sql(AT_WORK), "a picture is being made")
 
         stack.kill("worker")
         assert status(caller, made["id"]) == "running"
         stack.start("worker")
 
         stack.wait(lambda: status(caller, made["id"]) == "succeeded", "the job finishes", seconds=60)
-        assert_whole(stack, caller, [made["id"]], each=2)
-        assert caller.get("/wallet")["available"] == 90
-        assert len(caller.get("/assets")["data"]) == 2
+        assert_whole(stack, caller, [made["id"]], each=4)
+        assert caller.get("/wallet")["available"] == 80
+        assert len(caller.get("/assets")["data"]) == 4
         outcomes = [item["outcome"] for item in caller.get(f"/generations/{made['id']}/attempts")["data"]]
-        assert outcomes.count("done") == 2
+        assert outcomes.count("done") == 4
         assert outcomes.count("lost") >= 1
 
     def test_is_noticed_within_a_lease_and_a_second(self, stack):
         caller = stack.key(credits=100)
-        _, made = caller.post("/generations", body("[[slow:20]] a fox"))
-        stack.wait(lambda: status(caller, made["id"]) == "running", "the job runs")
+        _, made = caller.post("/generations", large(1))
+        stack.wait(lambda: stack.sql(AT_WORK), "a picture is being made")
         stack.kill("worker")
         killed = time.monotonic()
         lost = "SELECT 1 FROM generation_attempt WHERE outcome = 'lost' AND finished_at > now() - interval '1 minute'"

@@ -9,8 +9,9 @@ from wildmind.local.ports import HOST
 from wildmind.local.processes import Command
 
 # Work on our own processors has processes with hard limits; waiting for providers has one process with an event loop.
-QUEUES = "media,callbacks,billing,maintenance"
+WORKER_QUEUES = "media,callbacks,billing,maintenance"
 RUNNER_QUEUES = "generation.enterprise,generation.pro,generation.free"
+QUEUES = f"{RUNNER_QUEUES},{WORKER_QUEUES}"
 _RUNNER_THREADS = 2
 # Each pool process is a whole Django: past this a local run spends memory, not time.
 _MOST_WORKERS = 8
@@ -26,15 +27,15 @@ def prepare(root: Path, env: Mapping[str, str]) -> Command:
 def web(root: Path, env: Mapping[str, str]) -> Command:
     return _module(
         "web", root, env, "uvicorn", "wildmind.asgi:application", "--host", HOST, "--port", env["WILDMIND_PORT"],
-        "--no-access-log", "--lifespan", "off", "--log-level", "warning",
+        "--no-access-log", "--lifespan", "off", "--log-level", "warning", "--ws-per-message-deflate", "false",
         # An open event stream would hold the server back until it is killed.
         "--timeout-graceful-shutdown", "2",
     )  # fmt: skip
 
 
-def worker(root: Path, env: Mapping[str, str], *, node: str = "local") -> Command:
+def worker(root: Path, env: Mapping[str, str], *, node: str = "local", queues: str = WORKER_QUEUES) -> Command:
     processes = min(max(2, os.cpu_count() or 2), _MOST_WORKERS)
-    return _celery("worker", root, env, "-P", "prefork", "-c", str(processes), "-Q", QUEUES, "-n", f"{node}@%h")
+    return _celery("worker", root, env, "-P", "prefork", "-c", str(processes), "-Q", queues, "-n", f"{node}@%h")
 
 
 def runner(root: Path, env: Mapping[str, str], *, node: str = "runner") -> Command:

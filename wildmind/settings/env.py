@@ -60,6 +60,17 @@ def env_list(name: str, *, default: str = "") -> list[str]:
     return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
 
 
+def counts(name: str, pairs: list[str]) -> dict[str, int]:
+    """`key=number` pairs of the variable `name` as a map; numbers are whole and above zero."""
+    found = {}
+    for pair in pairs:
+        key, _, number = pair.partition("=")
+        if not key.strip() or not number.strip().isdecimal() or int(number) < 1:
+            raise ImproperlyConfigured(f"{name}: {pair!r} does not have the form key=number, such as acme=20.")
+        found[key.strip()] = int(number)
+    return found
+
+
 def kept_secret(path: Path) -> str:
     """A secret of this installation's own, made at the first call and readable by its user alone."""
     if not path.exists():

@@ -1,6 +1,12 @@
 """The suite: real PostgreSQL and Redis given by the environment, cheap password hashes, mails in memory."""
 
 import os
+from urllib.parse import urlsplit, urlunsplit
+
+# Each xdist worker has a Redis database of its own. Here, since no later place is before every setting is read.
+if worker := os.environ.get("PYTEST_XDIST_WORKER", ""):
+    _parts = urlsplit(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0"))
+    os.environ["REDIS_URL"] = urlunsplit(_parts._replace(path=f"/{1 + int(worker.removeprefix('gw'))}"))
 
 from wildmind.settings.dev import *
 from wildmind.settings.dev import DATA_DIR, DATABASES

@@ -1,4 +1,4 @@
-"""Cache and push over Redis."""
+"""Cache, sessions and push over Redis."""
 
 from wildmind.settings.parts.celery import REDIS_URL
 
@@ -9,13 +9,7 @@ CACHES = {
         "KEY_PREFIX": "wm",
     }
 }
-# Signed-in people keep their session when the cache is flushed.
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
-# The core layer drops messages above 100 a process and, with redis-py 8, closes idle sockets after 5 s.
-PUSH_PREFIX = "wm"
-CHANNEL_LAYERS = {
-    "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}], "prefix": PUSH_PREFIX},
-    }
-}
+# Signed-in people keep their session when the cache is flushed or away.
+SESSION_ENGINE = "accounts.sessions"
+# There is no channel layer: sockets hear `core.push`, one subscription for the whole process.
+PUSH_PREFIX = "wm:push:"

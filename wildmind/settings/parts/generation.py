@@ -1,6 +1,6 @@
 """Jobs and their workers. Times are in the unit of the name."""
 
-from wildmind.settings.env import env_int
+from wildmind.settings.env import counts, env_int, env_list
 
 # A worker that died is noticed after this long; it renews four times within it.
 GENERATION_LEASE_SECONDS = env_int("WILDMIND_LEASE_SECONDS", default=15, minimum=2)
@@ -18,3 +18,12 @@ GENERATION_LANE_SHARES = {"enterprise": 5, "pro": 3, "free": 2}
 GENERATION_RUNNER_SLOTS = env_int("WILDMIND_RUNNER_SLOTS", default=500, minimum=1)
 # How long a process that is to end waits for submissions under way.
 GENERATION_LANDING_SECONDS = env_int("WILDMIND_LANDING_SECONDS", default=20, minimum=0)
+# Brownout: expected seconds of waiting work for each slot at which levels 1 to 4 begin.
+GENERATION_BROWNOUT_SECONDS = (
+    env_int("WILDMIND_BROWNOUT_1_SECONDS", default=300, minimum=1),
+    env_int("WILDMIND_BROWNOUT_2_SECONDS", default=600, minimum=1),
+    env_int("WILDMIND_BROWNOUT_3_SECONDS", default=1800, minimum=1),
+    env_int("WILDMIND_BROWNOUT_4_SECONDS", default=7200, minimum=1),
+)
+# Steps that may be under way at once over an adapter's connection, whatever the model; none named is no limit.
+GENERATION_ADAPTER_CONCURRENCY = counts("WILDMIND_ADAPTER_CONCURRENCY", env_list("WILDMIND_ADAPTER_CONCURRENCY"))

@@ -10,7 +10,7 @@ _SQL = Path(__file__).parent.parent / "sql"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("generation", "0008_engine")]
+    dependencies = [("generation", "0013_window")]
 
     operations = [
         sqlfiles.run(*(_SQL / f"{name}.sql" for name in ("start", "previous")), undo=migrations.RunSQL.noop),

@@ -12,11 +12,13 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
 from accounts import audit
+from accounts.limits import LANES
 from core.admin import ReadOnlyAdmin, ReadOnlyInline
 from core.errors import DomainError
-from generation import make_good, submission
+from generation import make_good, service, submission
 from generation.make_good import Window
-from generation.models import Attempt, Event, Job, MadeGood, Step
+from generation.models import Attempt, Event, Job, MadeGood, Service, Step
+from providers import catalog
 
 _MOST_AT_ONCE = 200
 
@@ -148,3 +150,60 @@ class MadeGoodAdmin(ReadOnlyAdmin[MadeGood]):
             audit.record(action="credits.made_good", actor=actor, at=now, target=data["incident"],
                          reason=f"{credits} credits for {jobs} jobs: {data['reason']}")  # fmt: skip
         messages.success(request, f"Granted {credits} credits to {len(made)} workspaces for {jobs} jobs.")
+
+
+class ServiceForm(forms.Form):
+    """What an operator may decide about the service."""
+
+    pinned = forms.TypedChoiceField(
+        label="Level", required=False, coerce=int, empty_value=None,
+        choices=[("", "Decided by load and errors"), *((level, f"{level}: {words}") for level, words in
+                                                       enumerate(service.WORDS))],
+    )  # fmt: skip
+    paused_lanes = forms.MultipleChoiceField(
+        required=False, choices=[(lane, lane) for lane in LANES], widget=forms.CheckboxSelectMultiple,
+        help_text="Their jobs wait and are not lost.",
+    )  # fmt: skip
+    closed_models = forms.MultipleChoiceField(
+        required=False, widget=forms.CheckboxSelectMultiple, help_text="Nothing new is taken for them."
+    )
+    reason = forms.CharField(max_length=200, help_text="For the audit trail, and for everybody while a level is set.")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        slugs = sorted({card.revision.slug for card in catalog.every()} | set(self.initial.get("closed_models", ())))
+        self.fields["closed_models"].choices = [(slug, slug) for slug in slugs]  # type: ignore[attr-defined]
+
+
+@admin.register(Service)
+class ServiceAdmin(ReadOnlyAdmin[Service]):
+    """What the service takes now. A level is pinned, a lane paused or a model closed by verbs that are audited."""
+
+    list_display = ("__str__", "level", "pinned", "cause", "since", "drain_seconds", "paused_lanes", "closed_models")
+    change_list_template = "admin/generation/service/change_list.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        change = path("set/", self.admin_site.admin_view(self.set_view), name="generation_service_set")
+        return [change, *super().get_urls()]
+
+    def set_view(self, request: HttpRequest) -> HttpResponse:
+        """Shows what holds, and changes it."""
+        if not request.user.has_perm("generation.change_service"):
+            raise PermissionDenied
+        now, actor = timezone.now(), f"user:{request.user.pk}"
+        stand = service.current(at=now)
+        held = {"pinned": stand.level if stand.pinned else None, "paused_lanes": sorted(stand.paused_lanes),
+                "closed_models": sorted(stand.closed_models)}  # fmt: skip
+        form = ServiceForm(request.POST or None, initial=held)
+        if request.method == "POST" and form.is_valid():
+            data = form.cleaned_data
+            if data["pinned"] != held["pinned"]:
+                service.pin(level=data["pinned"], actor=actor, reason=data["reason"], at=now)
+            service.close(
+                lanes=data["paused_lanes"], models=data["closed_models"], actor=actor, reason=data["reason"], at=now
+            )
+            messages.success(request, "The service is set.")
+            return HttpResponseRedirect(reverse("admin:generation_service_changelist"))
+        context = {**self.admin_site.each_context(request), "form": form, "opts": self.opts, "stand": stand,
+                   "title": "What the service takes"}  # fmt: skip
+        return render(request, "admin/generation/service/set.html", context)

@@ -1,0 +1,148 @@
+"""What was given up, and what operators do about it: replay, refund or discard; one, a group, or all of an incident."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import orjson
+from django.db import transaction
+from django.db.models import Count, Max, Min, QuerySet
+
+from accounts import current
+from core.errors import DomainError, FieldsRejected
+from core.ids import from_public
+from credits import ledger
+from generation import presenter, state, submission
+from generation.models import DeadLetter, Job
+from generation.models.dead_letter import DISCARDED, OPEN, REFUNDED, REPLAYED
+
+MOST_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Open letters of one cause and model."""
+
+    cause: str
+    model: str
+    letters: int
+    jobs: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which open letters: those of `cause` and `model` (its public name or with its pin) that were buried from `since`
+    to `until`; empty means all."""
+
+    cause: str = ""
+    model: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """How many jobs were replayed, refunded or discarded, the credits that went back, and the jobs that it was refused
+    for, each with the sentence that says why. Those stay open."""
+
+    jobs: int
+    credits: int
+    refused: tuple[tuple[UUID, str], ...]
+
+
+def groups() -> list[Group]:
+    """Open letters by cause and model, the largest group first."""
+    rows = (
+        DeadLetter.objects.filter(state=OPEN)
+        .values("cause", "model")
+        .annotate(letters=Count("pk"), jobs=Count("job", distinct=True), first_at=Min("at"), last_at=Max("at"))
+        .order_by("-letters", "cause")[:100]
+    )
+    return [Group(**row) for row in rows]
+
+
+def job_ids(choice: Choice) -> list[UUID]:
+    """The jobs of a choice, oldest first, at most MOST_AT_ONCE."""
+    rows = DeadLetter.objects.filter(state=OPEN)
+    wanted = {"cause": choice.cause, "at__gte": choice.since, "at__lt": choice.until}
+    rows = rows.filter(**{name: value for name, value in wanted.items() if value})
+    if choice.model:
+        exact = "model" if "@" in choice.model else "model__startswith"
+        rows = rows.filter(**{exact: choice.model if "@" in choice.model else f"{choice.model}@"})
+    return of(rows)[:MOST_AT_ONCE]
+
+
+def of(letters: QuerySet[DeadLetter]) -> list[UUID]:
+    """The jobs of chosen letters that are open, oldest first."""
+    rows = letters.filter(state=OPEN).order_by("at", "pk").values_list("job_id", flat=True)
+    return list(dict.fromkeys(rows[: 4 * MOST_AT_ONCE]))
+
+
+def replay(*, job_ids: Sequence[UUID], actor: str, reason: str, at: datetime) -> Resolved:
+    """Runs failed jobs again in their workspaces' names, at most for the price of then. A job is replayed once."""
+    _check(job_ids, reason)
+    done, refused = 0, []
+    for job in _jobs(job_ids):
+        try:
+            if job.state != state.FAILED:
+                raise FieldsRejected([{"field": "job", "reason": f"is {job.state}: only a failed job is replayed"}])
+            accepted = submission.retry_job(
+                caller=current.of_owner(workspace_id=job.workspace_id, sandbox=job.sandbox), job_id=job.id,
+                key=f"dead-letter:{job.id}", render=presenter.encoded, at=at, at_most_as_before=True,
+            )  # fmt: skip
+        except DomainError as exc:
+            refused.append((job.id, exc.detail))
+            continue
+        _resolve(job.id, REPLAYED, actor, reason, at, as_job=from_public("gen", orjson.loads(accepted.body)["id"]))
+        done += 1
+    return Resolved(done, 0, tuple(refused))
+
+
+def refund(*, job_ids: Sequence[UUID], actor: str, reason: str, at: datetime) -> Resolved:
+    """Gives back what was captured for jobs that delivered a part; one that delivered nothing kept nothing."""
+    _check(job_ids, reason)
+    done, credits, refused = 0, 0, []
+    for job in _jobs(job_ids):
+        try:
+            if job.captured:
+                ledger.refund(
+                    hold_id=job.hold_id, amount=job.captured, reference=f"dead-letter:{job.id}", reason=reason, at=at,
+                    actor=actor,
+                )  # fmt: skip
+        except DomainError as exc:
+            refused.append((job.id, exc.detail))
+            continue
+        _resolve(job.id, REFUNDED, actor, reason, at)
+        done, credits = done + 1, credits + job.captured
+    return Resolved(done, credits, tuple(refused))
+
+
+def discard(*, job_ids: Sequence[UUID], actor: str, reason: str, at: datetime) -> Resolved:
+    """Closes letters that need nothing."""
+    _check(job_ids, reason)
+    for job_id in job_ids:
+        _resolve(job_id, DISCARDED, actor, reason, at)
+    return Resolved(len(job_ids), 0, ())
+
+
+def _check(job_ids: Sequence[UUID], reason: str) -> None:
+    if len(job_ids) > MOST_AT_ONCE:
+        raise FieldsRejected([{"field": "jobs", "reason": f"at most {MOST_AT_ONCE} at once"}])
+    if not 1 <= len(reason) <= 200:
+        raise FieldsRejected([{"field": "reason", "reason": "needs 1 to 200 characters"}])
+
+
+def _jobs(job_ids: Sequence[UUID]) -> QuerySet[Job]:
+    """Only jobs whose letters are still open: what was resolved before is left alone."""
+    still = DeadLetter.objects.filter(state=OPEN, job_id__in=job_ids).values("job_id")
+    return Job.objects.filter(id__in=still).order_by("id")
+
+
+def _resolve(job_id: UUID, how: str, actor: str, reason: str, at: datetime, *, as_job: UUID | None = None) -> None:
+    with transaction.atomic():
+        DeadLetter.objects.filter(job_id=job_id, state=OPEN).update(
+            state=how, resolved_at=at, resolved_by=actor, reason=reason, replayed_as_id=as_job
+        )
