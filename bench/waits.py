@@ -94,7 +94,8 @@ def _round(site: Site, callers: list[Any], submit: Any, model: str, jobs: int) -
             [began, began],
         ).fetchall()
     if len(rows) != jobs or {state for state, _, _ in rows} != {"succeeded"}:
-        raise StandProblem(f"{len(rows)} of {jobs} ended, as {sorted({state for state, _, _ in rows})}")
+        causes = _causes(site)
+        raise StandProblem(f"{len(rows)} of {jobs} ended, as {sorted({state for state, _, _ in rows})}: {causes}")
     added = sorted((took - site.seconds) * 1000 for _, _, took in rows)
     return {
         "provider": model, "jobs": jobs, "makespan s": max(ended for _, ended, _ in rows),
@@ -131,6 +132,15 @@ def _pss_bytes(pid: int) -> int:
             if line.startswith("Pss:"):
                 return int(line.split()[1]) * 1024
     return 0
+
+
+def _causes(site: Site) -> dict[str, int]:
+    with psycopg.connect(site.environ["DATABASE_URL"]) as connection:
+        rows = connection.execute(
+            "SELECT coalesce(nullif(error_code, ''), outcome) || ' ' || detail, count(*) FROM generation_attempt "
+            "WHERE outcome <> 'done' GROUP BY 1"
+        ).fetchall()
+    return {str(cause): int(count) for cause, count in rows}
 
 
 def _now(connection: "psycopg.Connection[Any]") -> float:

@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -34,6 +34,7 @@ from providers.contracts import Revision, Usage
 _log = structlog.get_logger(__name__)
 _WRITE_MOST = 100
 _GATHER_SECONDS = 0.005
+_STORING_THREADS = 16
 _DATABASE_AWAY_SECONDS = 0.5
 _EARS_AWAY_SECONDS = 2.0
 # Classes of SQLSTATE that pass by themselves: connection, rollback, resources, operator intervention.
@@ -43,6 +44,8 @@ _AWAY = {"08", "40", "53", "57"}
 @lru_cache(maxsize=1)
 def _loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
+    # Results are stored in these threads, which mostly wait for the disk.
+    loop.set_default_executor(ThreadPoolExecutor(_STORING_THREADS, thread_name_prefix="generation-store"))
     threading.Thread(target=loop.run_forever, name="generation-runner", daemon=True).start()
     atexit.register(_close, loop)
     return loop
@@ -106,6 +109,8 @@ class _Runner:
         self._notes: SimpleQueue[_Note] = SimpleQueue()
         self._owner = ""
         self._clock: Clock = timezone.now
+        # A thread of its own: behind hundreds of results that wait to be stored, leases would run out.
+        self._heart = ThreadPoolExecutor(1, thread_name_prefix="generation-heart")
         # A loop knows its tasks weakly: without these they would be collected.
         self._life: list[Future[Any]] = []
 
@@ -162,7 +167,7 @@ class _Runner:
         if not asked:
             return
         try:
-            kept = await loop.run_in_executor(None, _renew, list(asked))
+            kept = await loop.run_in_executor(self._heart, _renew, list(asked))
         except (DatabaseError, InterfaceError) as exc:
             _log.warning("runner.database.away", kind=type(exc).__name__)
             return

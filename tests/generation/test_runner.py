@@ -1,7 +1,9 @@
 """Waiting for a provider: what a person is promised while somebody else works."""
 
+import asyncio
 import hashlib
 import hmac
+import threading
 import time
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -257,6 +259,28 @@ class TestDeadline:
         assert (job.state, job.captured) == ("failed", 0)
         assert job.charge_reason in {"deadline", "timed_out"}
         assert remote.journal()["states"] == {"canceled": 1}
+
+
+class TestLease:
+    def test_is_kept_while_hundreds_of_results_wait_to_be_stored(self, person, remote):
+        remote.set(seconds=30)
+        job_id = submit(person)
+        turn()
+        until(lambda: Step.objects.filter(job_id=job_id, state="awaiting").exists(), turning=False)
+        disk = threading.Event()
+
+        async def store() -> None:
+            await asyncio.gather(*(asyncio.to_thread(disk.wait, 20) for _ in range(200)))
+
+        storing = runner.start(store())
+        before = Step.objects.get(job_id=job_id).lease_expires_at
+        try:
+            until(lambda: Step.objects.get(job_id=job_id).lease_expires_at > before, seconds=8, turning=False)
+        finally:
+            disk.set()
+            storing.result(timeout=5)
+        submission.cancel_job(workspace_id=person.workspace_id, job_id=job_id, at=timezone.now())
+        until(ended(job_id))
 
 
 class TestShutdown:
