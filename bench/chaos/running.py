@@ -17,6 +17,7 @@ from bench.stand import Stand
 
 _PATIENCE_SECONDS, _KNOWN_SECONDS = 300.0, 20.0
 _TICK_SECONDS = 0.2
+_FIRST_PAUSE = (1.0, 2.5)
 
 
 def run(stand: Stand, fault: Fault, *, jobs: int, seed: int) -> Report:
@@ -45,7 +46,8 @@ def run(stand: Stand, fault: Fault, *, jobs: int, seed: int) -> Report:
 def _break(site: Site, fault: Fault, dice: random.Random, tally: Tally, crowd: Crowd) -> None:
     """Lets the fault act while jobs are on their way, so often as it may."""
     while fault.act is not None and tally.acts < fault.most:
-        time.sleep(dice.uniform(*fault.pause))
+        # The first time soon, so that a short run has something to stand too.
+        time.sleep(dice.uniform(*(fault.pause if tally.acts else _FIRST_PAUSE)))
         if crowd.done_submitting and not _unfinished(site):
             return
         fault.act(site, dice, tally)

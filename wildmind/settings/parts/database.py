@@ -37,6 +37,9 @@ def _database(url: str) -> dict[str, Any]:
                 "min_size": 0,
                 "max_size": env_int("WILDMIND_DATABASE_POOL", default=16, minimum=1),
                 "timeout": 10,
+                # One attempt to connect serves all who wait, and its pauses double: given up early, a database that
+                # is back is found within seconds however long it was away.
+                "reconnect_timeout": 2,
             },
             **query,
         },
