@@ -1,4 +1,4 @@
-"""Three things that go wrong on a real site, with forty jobs each; `make chaos` knows all of them, with a thousand."""
+"""What goes wrong on a real site, once, with forty jobs; `make chaos` knows all the ways, with a thousand."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 from tests.stack.running import ROOT
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(400)]
-FAULTS = ("kill-runner", "messages", "postgres-crash")
+FAULTS = ("kill-runner",)
 
 
 class TestJobs:
@@ -23,7 +23,7 @@ class TestJobs:
         assert told.exists(), done.stdout[-2000:] + done.stderr[-2000:]
         reports = json.loads(told.read_text())
         assert [(report["fault"], report["wrong"]) for report in reports] == [(name, []) for name in FAULTS]
-        assert [sum(report["states"].values()) for report in reports] == [40, 40, 40]
+        assert [sum(report["states"].values()) for report in reports] == [40]
         # Something was broken, and something came of it all the same.
-        assert [report["acts"] > 0 for report in reports] == [True, False, True]
+        assert [report["acts"] > 0 for report in reports] == [True]
         assert all(report["states"]["succeeded"] > 20 for report in reports)
