@@ -12,7 +12,7 @@ PYTEST_WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run services worker test test-fast lint types fix lock bench bench-smoke chaos load schema clean FORCE
+.PHONY: help setup run services worker test test-long test-fast lint types fix lock bench bench-smoke chaos load schema clean FORCE
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -36,9 +36,12 @@ services: $(VENV)/.stamp-run ## PostgreSQL and Valkey only
 worker: $(VENV)/.stamp-run ## one more worker for the `make run` in another terminal
 	@exec $(PY) -m wildmind.local worker
 
-test: $(VENV)/.stamp-dev lint types ## every check and every test, on servers of its own
+test: $(VENV)/.stamp-dev lint types ## every check and every test but the long ones, on servers of its own
 	@WILDMIND_BROWSER="$$($(PY) scripts/browser || true)"; export WILDMIND_BROWSER; \
 	exec $(LOCAL) exec -- $(PY) -m pytest -n $(PYTEST_WORKERS) $(ARGS)
+
+test-long: $(VENV)/.stamp-dev ## minutes of real processes: several of each, watchers, chaos
+	@exec $(LOCAL) exec -- $(PY) -m pytest -m long $(ARGS)
 
 test-fast: $(VENV)/.stamp-dev ## the tests without whole stacks and browsers
 	@exec $(LOCAL) exec -- $(PY) -m pytest -n $(PYTEST_WORKERS) -m "not stack and not browser" $(ARGS)

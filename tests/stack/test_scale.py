@@ -12,7 +12,7 @@ from tests.stack.running import Caller, Stack
 from tests.stack.test_nothing_lost import assert_whole, body
 from wildmind.local.children import QUEUES
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.slow, pytest.mark.timeout(420)]
 LEADER = "SELECT l.pid FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database() " \
     "WHERE l.locktype = 'advisory' AND l.objid = 2003657583 AND l.granted"  # fmt: skip
 PAID = "generation.pro,generation.enterprise,media"

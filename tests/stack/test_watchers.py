@@ -19,7 +19,7 @@ from websockets.exceptions import WebSocketException
 from core.ids import to_public
 from tests.stack.running import Caller, Stack
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow]
+pytestmark = [pytest.mark.stack, pytest.mark.long, pytest.mark.slow]
 PEOPLE, JOBS_EACH, SOCKETS_EACH, STREAMS_EACH = 5, 31, 4, 4
 ENDED = {"succeeded", "partially_succeeded", "failed", "canceled", "aborted", "blocked", "expired"}
 # One process for all of them: each start of one costs seconds.
