@@ -2,13 +2,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from accounts import audit
 from core.errors import DomainError
 from core.ids import to_public
 from generation import dead_letters
 from generation.dead_letters import Choice
+from generation.management.moments import moment
 
 _VERBS = {"replay": dead_letters.replay, "refund": dead_letters.refund, "discard": dead_letters.discard}
 
@@ -30,7 +30,8 @@ class Command(BaseCommand):
             for group in dead_letters.groups():
                 self.stdout.write(f"{group.cause}  {group.model}  {group.letters} letters  {group.jobs} jobs")
             return
-        choice = Choice(options["cause"], options["model"], _moment(options["since"]), _moment(options["until"]))
+        since, until = (moment(said) if said else None for said in (options["since"], options["until"]))
+        choice = Choice(options["cause"], options["model"], since, until)
         jobs = dead_letters.job_ids(choice)
         if not options["apply"]:
             self.stdout.write(f"would {verb} {len(jobs)} jobs")
@@ -44,15 +45,3 @@ class Command(BaseCommand):
         for job_id, why in came.refused:
             self.stdout.write(f"{to_public('gen', job_id)} stays open: {why}")
         self.stdout.write(f"{verb}: {came.jobs} jobs, {came.credits} credits went back, {len(came.refused)} stay open")
-
-
-def _moment(text: str | None) -> Any:
-    if text is None:
-        return None
-    try:
-        found = parse_datetime(text)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise CommandError(f"{text!r} is not a time with its zone, as 2026-03-01T10:00:00Z.")
-    return found

@@ -1,15 +1,15 @@
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from accounts import audit
 from core.errors import DomainError
 from core.ids import to_public
 from generation import make_good
 from generation.make_good import Window
+from generation.management.moments import moment
 
 _MOST_DAYS = 3650
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         if not 1 <= days <= _MOST_DAYS:
             raise CommandError(f"--days must be 1 to {_MOST_DAYS}.")
         window = Window(
-            since=_moment(options["since"]), until=_moment(options["until"]), percent=options["percent"],
+            since=moment(options["since"]), until=moment(options["until"]), percent=options["percent"],
             model=options["model"], causes=options["cause"] or make_good.CAUSES,
         )  # fmt: skip
         try:
@@ -53,13 +53,3 @@ class Command(BaseCommand):
                          reason=f"{credits} credits for {jobs} jobs")  # fmt: skip
         verb = "granted" if options["apply"] else "would grant"
         self.stdout.write(f"{verb} {credits} credits to {len(shares)} workspaces for {jobs} jobs")
-
-
-def _moment(text: str) -> datetime:
-    try:
-        found = parse_datetime(text)
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise CommandError(f"{text!r} is not a time with its zone, as 2026-03-01T10:00:00Z.")
-    return found
