@@ -1,12 +1,12 @@
-"""The verbs of stored media: store a result, trash it.
+"""The verbs of stored media: store a result, make its smaller versions, trash it.
 
 Bytes go to storage first; their rows follow in the caller's transaction.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +14,17 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 
-from assets.models import Asset, Rendition
-from assets.renditions import Rendered, inspect_image
+from assets.models import Asset
+from assets.queues import MAKE_RENDITIONS
+from assets.renditions import size_of_image
 from core.errors import NotFound
 from core.ids import uuid7
 
 _ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
+# Pictures in one message: some tenths of a second of work.
+_RENDER_AT_ONCE = 8
+# After this the message that asked for smaller versions is taken for lost.
+_RENDER_GRACE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,44 +49,49 @@ class Stored:
     sha256: str
     width: int
     height: int
-    versions: tuple[tuple[str, Rendered], ...]
     meta: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A stored result with the words it was made from and the pinned public model that made it."""
+
+    stored: Stored
+    caption: str
+    model: str
+
+
 def store_output(*, source: Source, content: bytes, media_type: str, meta: Mapping[str, Any]) -> Stored:
-    """Checks a result, writes it and its smaller versions, and says where. Does not touch the database.
+    """Checks a result, writes it and says where. Does not touch the database.
 
     Keys follow from the job, the output and the content: doing it twice writes the same files, and
     whatever no row ever names is found by a sweep. Raises assets.errors.UnreadableOutput.
     """
-    inspected = inspect_image(content, media_type)
+    width, height = size_of_image(content, media_type)
     digest = hashlib.sha256(content).hexdigest()
     stem = f"o/{source.workspace_id.hex[-2:]}/{source.source_id.hex}/{source.index}-{digest[:16]}"
     key = f"{stem}.{_ENDINGS[media_type]}"
-    versions = tuple((f"{stem}.{version.variant}.webp", version) for version in inspected.versions)
-    for name, version in versions:
-        default_storage.save(name, ContentFile(version.content))
     default_storage.save(key, ContentFile(content))
-    return Stored(
-        source, uuid7(), media_type, key, len(content), digest, inspected.width, inspected.height, versions, meta
-    )
+    return Stored(source, uuid7(), media_type, key, len(content), digest, width, height, meta)
 
 
-def record(*, stored: Stored, caption: str, model: str, at: datetime) -> None:
-    """Adds the rows of a stored result. Part of the transaction that settles its job."""
-    source = stored.source
-    Asset.objects.create(
+def record(results: Sequence[Result], *, at: datetime) -> None:
+    """Adds the rows of stored results, in one statement. Part of the transaction that settles their jobs; workers make
+    the smaller versions once that is durable."""
+    rows = [_row(result, at) for result in results]
+    Asset.objects.bulk_create(rows)
+    for first in range(0, len(rows), _RENDER_AT_ONCE):
+        MAKE_RENDITIONS.on_commit(asset_ids=[str(row.id) for row in rows[first : first + _RENDER_AT_ONCE]])
+
+
+def _row(result: Result, at: datetime) -> Asset:
+    stored, source = result.stored, result.stored.source
+    return Asset(
         id=stored.asset_id, workspace_id=source.workspace_id, sandbox=source.sandbox, source_id=source.source_id,
         source_index=source.index, kind=stored.media_type.split("/")[0], media_type=stored.media_type,
         storage_key=stored.storage_key, size_bytes=stored.size_bytes, sha256=stored.sha256, width=stored.width,
-        height=stored.height, caption=caption, model=model, meta=dict(stored.meta), created_at=at,
-    )  # fmt: skip
-    Rendition.objects.bulk_create(
-        Rendition(
-            asset_id=stored.asset_id, variant=version.variant, media_type=version.media_type, storage_key=name,
-            size_bytes=len(version.content), width=version.width, height=version.height,
-        )
-        for name, version in stored.versions
+        height=stored.height, caption=result.caption, model=result.model, meta=dict(stored.meta), created_at=at,
+        render_due_at=at + _RENDER_GRACE,
     )  # fmt: skip
 
 

@@ -34,6 +34,9 @@ class Asset(models.Model):
     meta = models.JSONField(default=dict)
     created_at = models.DateTimeField()
     trashed_at = models.DateTimeField(null=True, blank=True)
+    render_due_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When to ask again for smaller versions that are missing."
+    )
 
     class Meta:
         constraints = [
@@ -45,6 +48,9 @@ class Asset(models.Model):
             ),
             models.Index(fields=["storage_key"], name="assets_asset_key"),
             models.Index(fields=["workspace", "-trashed_at"], condition=Q(state="trashed"), name="assets_asset_trash"),
+            models.Index(
+                fields=["render_due_at"], condition=Q(render_due_at__isnull=False), name="assets_asset_render_due"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -26,29 +26,32 @@ class Rendered:
     height: int
 
 
-@dataclass(frozen=True, slots=True)
-class Inspected:
-    """A picture's true size and its smaller versions."""
-
-    width: int
-    height: int
-    versions: tuple[Rendered, ...]
+def size_of_image(content: bytes, media_type: str) -> tuple[int, int]:
+    """Width and height. Decodes the whole picture: raises UnreadableOutput when it is not what its type says, broken
+    or too large."""
+    return _decoded(content, media_type).size
 
 
-def inspect_image(content: bytes, media_type: str) -> Inspected:
-    """Decodes the whole picture. Raises UnreadableOutput when it is not what its type says, or too large."""
+def smaller(content: bytes, media_type: str) -> tuple[Rendered, ...]:
+    """A picture's smaller versions. Raises UnreadableOutput."""
+    picture = _decoded(content, media_type)
+    if picture.mode not in {"RGB", "RGBA"}:
+        picture = picture.convert("RGBA" if "A" in picture.getbands() else "RGB")
+    return tuple(_render(picture, name) for name in SIZES)
+
+
+def _decoded(content: bytes, media_type: str) -> Image.Image:
     expected = _FORMATS.get(media_type)
     if expected is None:
         raise UnreadableOutput(f"{media_type} is not a picture that is kept.")
     try:
-        with Image.open(io.BytesIO(content), formats=[expected]) as opened:
-            if opened.width * opened.height > _MAX_PIXELS:
-                raise UnreadableOutput("The picture has too many pixels.")
-            opened.load()
-            picture = opened.convert("RGBA" if "A" in opened.getbands() else "RGB")
+        opened = Image.open(io.BytesIO(content), formats=[expected])
+        if opened.width * opened.height > _MAX_PIXELS:
+            raise UnreadableOutput("The picture has too many pixels.")
+        opened.load()
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as exc:
         raise UnreadableOutput(type(exc).__name__) from exc
-    return Inspected(picture.width, picture.height, tuple(_render(picture, name) for name in SIZES))
+    return opened
 
 
 def _render(picture: Image.Image, variant: str) -> Rendered:

@@ -10,6 +10,7 @@ from django.db.models import Prefetch, QuerySet
 
 from assets import delivery
 from assets.models import Asset, Rendition
+from assets.renditions import SIZES
 from core.errors import NotFound
 
 
@@ -101,7 +102,11 @@ def _one(workspace_id: UUID, asset_id: UUID, sandbox: bool) -> Asset:  # noqa: F
 
 
 def _view(row: Asset, at: datetime) -> AssetView:
-    urls = {"original": delivery.link(storage_key=row.storage_key, at=at)}
+    original = delivery.link(storage_key=row.storage_key, at=at)
+    urls = {"original": original}
+    if row.kind == "image":
+        # Until a worker has made them, a picture is its own smaller version.
+        urls |= dict.fromkeys(SIZES, original)
     urls |= {item.variant: delivery.link(storage_key=item.storage_key, at=at) for item in row.renditions.all()}
     return AssetView(
         id=row.id, source_id=row.source_id, source_index=row.source_index, kind=row.kind, media_type=row.media_type,

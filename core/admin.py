@@ -3,8 +3,10 @@
 from typing import Any, TypeVar
 
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+
+from core.ids import from_public
 
 M = TypeVar("M", bound=Model)
 
@@ -14,6 +16,11 @@ class ReadOnlyAdmin(admin.ModelAdmin[M]):
 
     show_full_result_count = False
     actions: Any = None
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[M], search_term: str) -> Any:
+        """An id may be given as the API shows it: `gen_…` finds the row as its UUID does."""
+        plain = " ".join(str(from_public(word.rpartition("_")[0], word) or word) for word in search_term.split())
+        return super().get_search_results(request, queryset, plain)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 from django.utils import timezone
 
+from assets.queues import MEND_RENDITIONS
 from core import queueing
 from core.queueing import TaskRef
 from credits.queues import (
@@ -43,6 +44,7 @@ SCHEDULE: tuple[tuple[TaskRef, float], ...] = (
     (RENEW_ALLOWANCES, 60.0),
     (RAISE_NOTICES, 300.0),
     (ROLL_UP_PACE, 300.0),
+    (MEND_RENDITIONS, 60.0),
     (RECONCILE, 86_400.0),
 )
 

@@ -7,13 +7,13 @@ from uuid import UUID
 
 import orjson
 from django.db import transaction
-from django.db.models import Count, Max, Min, QuerySet
+from django.db.models import Count, Max, Min, Q, QuerySet
 
 from accounts import current
-from core.errors import DomainError, FieldsRejected
+from core.errors import DomainError, FieldsRejected, StateConflict
 from core.ids import from_public
 from credits import ledger
-from generation import presenter, state, submission
+from generation import letters, presenter, state, submission
 from generation.models import DeadLetter, Job
 from generation.models.dead_letter import DISCARDED, OPEN, REFUNDED, REPLAYED
 
@@ -82,22 +82,15 @@ def of(letters: QuerySet[DeadLetter]) -> list[UUID]:
 
 
 def replay(*, job_ids: Sequence[UUID], actor: str, reason: str, at: datetime) -> Resolved:
-    """Runs failed jobs again in their workspaces' names, at most for the price of then. A job is replayed once."""
+    """Runs failed jobs again in their workspaces' names, at most for the price of then. A job is replayed once, and not
+    at all when its person did so meanwhile."""
     _check(job_ids, reason)
     done, refused = 0, []
-    for job in _jobs(job_ids):
+    for job_id in job_ids:
         try:
-            if job.state != state.FAILED:
-                raise FieldsRejected([{"field": "job", "reason": f"is {job.state}: only a failed job is replayed"}])
-            accepted = submission.retry_job(
-                caller=current.of_owner(workspace_id=job.workspace_id, sandbox=job.sandbox), job_id=job.id,
-                key=f"dead-letter:{job.id}", render=presenter.encoded, at=at, at_most_as_before=True,
-            )  # fmt: skip
+            done += _replay(job_id, actor, reason, at)
         except DomainError as exc:
-            refused.append((job.id, exc.detail))
-            continue
-        _resolve(job.id, REPLAYED, actor, reason, at, as_job=from_public("gen", orjson.loads(accepted.body)["id"]))
-        done += 1
+            refused.append((job_id, exc.detail))
     return Resolved(done, 0, tuple(refused))
 
 
@@ -105,17 +98,21 @@ def refund(*, job_ids: Sequence[UUID], actor: str, reason: str, at: datetime) ->
     """Gives back what was captured for jobs that delivered a part; one that delivered nothing kept nothing."""
     _check(job_ids, reason)
     done, credits, refused = 0, 0, []
-    for job in _jobs(job_ids):
+    for job_id in job_ids:
         try:
-            if job.captured:
-                ledger.refund(
-                    hold_id=job.hold_id, amount=job.captured, reference=f"dead-letter:{job.id}", reason=reason, at=at,
-                    actor=actor,
-                )  # fmt: skip
+            with transaction.atomic():
+                job = _still_open(job_id)
+                if job is None:
+                    continue
+                if job.captured:
+                    ledger.refund(
+                        hold_id=job.hold_id, amount=job.captured, reference=f"dead-letter:{job.id}", reason=reason,
+                        at=at, actor=actor,
+                    )  # fmt: skip
+                letters.resolve(job_id=job.id, how=REFUNDED, actor=actor, reason=reason, at=at)
         except DomainError as exc:
-            refused.append((job.id, exc.detail))
+            refused.append((job_id, exc.detail))
             continue
-        _resolve(job.id, REFUNDED, actor, reason, at)
         done, credits = done + 1, credits + job.captured
     return Resolved(done, credits, tuple(refused))
 
@@ -123,9 +120,36 @@ def refund(*, job_ids: Sequence[UUID], actor: str, reason: str, at: datetime) ->
 def discard(*, job_ids: Sequence[UUID], actor: str, reason: str, at: datetime) -> Resolved:
     """Closes letters that need nothing."""
     _check(job_ids, reason)
+    done, refused = 0, []
     for job_id in job_ids:
-        _resolve(job_id, DISCARDED, actor, reason, at)
-    return Resolved(len(job_ids), 0, ())
+        try:
+            with transaction.atomic():
+                if _still_open(job_id) is not None:
+                    letters.resolve(job_id=job_id, how=DISCARDED, actor=actor, reason=reason, at=at)
+                    done += 1
+        except DomainError as exc:
+            refused.append((job_id, exc.detail))
+    return Resolved(done, 0, tuple(refused))
+
+
+@transaction.atomic
+def _replay(job_id: UUID, actor: str, reason: str, at: datetime) -> int:
+    job = _still_open(job_id)
+    if job is None:
+        return 0
+    if job.state != state.FAILED:
+        raise StateConflict(f"It is {job.state}: only a failed job is replayed.")
+    if Job.objects.filter(parent_id=job.id).filter(Q(completed_at=None) | Q(captured__gt=0)).exists():
+        raise StateConflict("Its person runs it again, or has had it made.")
+    accepted = submission.run_again(
+        caller=current.of_owner(workspace_id=job.workspace_id, sandbox=job.sandbox), job_id=job.id,
+        key=f"dead-letter:{job.id}", render=presenter.encoded, at=at, at_most_as_before=True,
+    )  # fmt: skip
+    letters.resolve(
+        job_id=job.id, how=REPLAYED, actor=actor, reason=reason, at=at,
+        as_job=from_public("gen", orjson.loads(accepted.body)["id"]),
+    )  # fmt: skip
+    return 1
 
 
 def _check(job_ids: Sequence[UUID], reason: str) -> None:
@@ -135,14 +159,12 @@ def _check(job_ids: Sequence[UUID], reason: str) -> None:
         raise FieldsRejected([{"field": "reason", "reason": "needs 1 to 200 characters"}])
 
 
-def _jobs(job_ids: Sequence[UUID]) -> QuerySet[Job]:
-    """Only jobs whose letters are still open: what was resolved before is left alone."""
-    still = DeadLetter.objects.filter(state=OPEN, job_id__in=job_ids).values("job_id")
-    return Job.objects.filter(id__in=still).order_by("id")
-
-
-def _resolve(job_id: UUID, how: str, actor: str, reason: str, at: datetime, *, as_job: UUID | None = None) -> None:
-    with transaction.atomic():
-        DeadLetter.objects.filter(job_id=job_id, state=OPEN).update(
-            state=how, resolved_at=at, resolved_by=actor, reason=reason, replayed_as_id=as_job
-        )
+def _still_open(job_id: UUID) -> Job | None:
+    """The job, with its letters held; None when they were resolved before. Refuses one that is still under way: what it
+    costs is not known yet."""
+    if not letters.hold_open(job_id=job_id):
+        return None
+    job = Job.objects.get(id=job_id)
+    if job.completed_at is None:
+        raise StateConflict("It is still under way: its other outputs may succeed.")
+    return job

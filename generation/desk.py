@@ -140,8 +140,9 @@ _COLLECTING = """
 WITH mine AS (
     SELECT s.id, m.no, m.cost, m.source
     FROM unnest(%s::uuid[], %s::integer[], %s::bigint[], %s::text[]) AS m (id, no, cost, source)
-    JOIN generation_step s ON s.id = m.id
-    WHERE s.attempt_no = m.no AND s.state || '' IN ('submitting', 'awaiting') ORDER BY s.id FOR UPDATE OF s
+    JOIN generation_step s ON s.id = m.id JOIN generation_job j ON j.id = s.job_id
+    WHERE s.attempt_no = m.no AND s.state || '' IN ('submitting', 'awaiting')
+    ORDER BY j.workspace_id, j.sandbox, j.id, s.id FOR UPDATE OF s
 ), marked AS (
     UPDATE generation_step s SET state = 'collecting' FROM mine WHERE s.id = mine.id
 )

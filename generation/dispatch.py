@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from generation import fleet, service, throttle
 from generation.fairness import Shares
 from generation.fleet import Worker
-from generation.queues import RUN_STEPS, queue_of
+from generation.queues import CPU_QUEUE, RUN_STEPS, queue_of
 from generation.room import Busy, room, slots_of
 from generation.throttle import Group, Headroom
 
@@ -35,12 +35,13 @@ _FIRST_GUESS_MS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A step that this conductor took: `cost` in slot-milliseconds."""
+    """A step that this conductor took: `cost` in slot-milliseconds. A suspect was there when a worker died."""
 
     id: UUID
     attempt_no: int
     cost: int
     revision_id: str
+    suspect: bool = False
 
 
 class Dispatcher:
@@ -53,7 +54,7 @@ class Dispatcher:
     def run_once(self) -> int:
         """Fills every free slot once; gives the number of steps sent. Raises what Redis or the broker raises."""
         paused = service.paused_lanes()
-        waiting = {(place, lane) for place, lane in _waiting() if lane not in paused}
+        waiting = _waiting()
         crew = fleet.workers() if waiting else []
         if not crew:
             return 0
@@ -63,16 +64,18 @@ class Dispatcher:
             rows = _in_flight()
             turn = _Turn(self.name, crew, rows, Headroom(_by_revision(rows), learned), self._mean_ms)
             for placement in _CLOCKS:
-                contending = {lane for place, lane in waiting if place == placement}
-                if contending:
+                ready = {lane for place, lane in waiting if place == placement}
+                if contending := ready - paused:
                     turn.fill(placement, contending, lanes)
+                for lane in ready & paused:
+                    turn.resume(placement, lane)
         self._publish(turn.claimed, crew)
         return sum(map(len, turn.claimed.values()))
 
     def _publish(self, claimed: Mapping[str, Sequence[Claimed]], crew: Sequence[Worker]) -> None:
         unsent = [step.id for steps in claimed.values() for step in steps]
         for queue, steps in claimed.items():
-            for batch in _batches(steps, slots_of(crew, queue)):
+            for batch in _batches(queue, steps, crew):
                 try:
                     RUN_STEPS.send(queue=queue, batch=[[str(step.id), step.attempt_no] for step in batch])
                 except Exception:
@@ -132,6 +135,12 @@ class _Turn:
                 self.claimed.setdefault(queue, []).extend(taken)
         _keep_shares(placement, shares.settle(idle), lanes)
 
+    def resume(self, placement: str, lane: str) -> None:
+        """What a provider has already of a lane that is paused: it is asked what became of it, or told to stop."""
+        if self._slots(placement, lane):
+            taken = claim(placement=placement, lane=lane, limit=_MOST_A_CLAIM, owner=self.owner, resumed=True)
+            self.claimed.setdefault(queue_of(placement=placement, lane=lane), []).extend(taken)
+
     def _take(self, placement: str, lane: str, wanted: int) -> list[Claimed]:
         among = None
         if self.headroom.is_tight(wanted):
@@ -162,11 +171,16 @@ class _Turn:
         return busy
 
 
-def claim(*, placement: str, lane: str, limit: int, owner: str, among: Sequence[Group] | None = None) -> list[Claimed]:
-    """Takes up to `limit` ready steps in the order (vtag, id); with `among` only what those groups allow."""
+def claim(
+    *, placement: str, lane: str, limit: int, owner: str, among: Sequence[Group] | None = None, resumed: bool = False
+) -> list[Claimed]:
+    """Takes up to `limit` ready steps in the order (vtag, id); with `among` only what those groups allow, and with
+    `resumed` only what has an attempt under way at a provider."""
     if among is not None and not among:
         return []
-    sql, given = claim_statement(placement=placement, lane=lane, limit=limit, owner=owner, among=among)
+    sql, given = claim_statement(
+        placement=placement, lane=lane, limit=limit, owner=owner, among=among, resumed=resumed
+    )  # fmt: skip
     with connection.cursor() as cursor:
         if among is not None:
             cursor.execute(IN_INDEX_ORDER)
@@ -178,7 +192,7 @@ def claim(*, placement: str, lane: str, limit: int, owner: str, among: Sequence[
 
 
 def claim_statement(
-    *, placement: str, lane: str, limit: int, owner: str, among: Sequence[Group] | None = None
+    *, placement: str, lane: str, limit: int, owner: str, among: Sequence[Group] | None = None, resumed: bool = False
 ) -> tuple[str, dict[str, str | int]]:
     """The statement of a claim and its parameters.
 
@@ -189,7 +203,7 @@ def claim_statement(
         "placement": placement, "lane": lane, "owner": owner, "pickup": settings.GENERATION_PICKUP_SECONDS,
     }  # fmt: skip
     if among is None:
-        due = _DUE.format(limit=int(limit))
+        due = _DUE.format(limit=int(limit), more="AND token IS NOT NULL" if resumed else "")
     else:
         due = _DUE_AMONG.format(merged=_merged((limit, list(among)), given))
     return _CLAIM.format(due=due, v=_CLOCKS[placement]), given
@@ -200,7 +214,8 @@ def give_back(step_ids: Sequence[UUID], *, owner: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE generation_step SET state = 'ready', lease_expires_at = NULL, lease_owner = '' "
-            "WHERE id = ANY(%s) AND state = 'claimed' AND lease_owner = %s",
+            "WHERE id = ANY(ARRAY(SELECT id FROM generation_step WHERE id = ANY(%s) AND state || '' = 'claimed' "
+            "AND lease_owner = %s FOR UPDATE SKIP LOCKED))",
             [list(step_ids), owner],
         )
 
@@ -224,13 +239,19 @@ def _rounded(steps: int) -> int:
     return steps if steps <= _EXACT else 1 << (steps.bit_length() - 1)
 
 
-def _batches(claimed: Sequence[Claimed], slots: int) -> list[list[Claimed]]:
-    """Splits so that every slot gets a share and no message carries much work."""
-    most = min(_MOST_A_MESSAGE, max(1, -(-len(claimed) // max(1, slots))))
-    batches: list[list[Claimed]] = []
-    work = 0
+def _batches(queue: str, claimed: Sequence[Claimed], crew: Sequence[Worker]) -> list[list[Claimed]]:
+    """Splits so that everybody who takes messages gets a share: on our own processors a slot, and no message carries
+    much work; of work that waits elsewhere a whole process, which begins what it gets at once. A suspect goes alone:
+    what shares its message would be lost with it each time."""
+    waits = queue != CPU_QUEUE
+    takers = sum(queue in worker.queues for worker in crew) if waits else slots_of(crew, queue)
+    most = min(_MOST_A_MESSAGE, max(1, -(-len(claimed) // max(1, takers))))
+    batches = [[step] for step in claimed if step.suspect]
+    first, work = len(batches), 0
     for step in claimed:
-        if not batches or len(batches[-1]) >= most or work + step.cost > _MESSAGE_MS:
+        if step.suspect:
+            continue
+        if len(batches) == first or len(batches[-1]) >= most or (work + step.cost > _MESSAGE_MS and not waits):
             batches.append([])
             work = 0
         batches[-1].append(step)
@@ -283,16 +304,17 @@ _CLAIM = """
 WITH due AS ({due}), taken AS (
     UPDATE generation_step s SET state = 'claimed', attempt_no = s.attempt_no + 1, lease_owner = %(owner)s,
         lease_expires_at = now() + make_interval(secs => %(pickup)s)
-    FROM due WHERE s.id = due.id RETURNING s.id, s.attempt_no, s.cost, s.revision_id, s.vtag
+    FROM due WHERE s.id = due.id
+    RETURNING s.id, s.attempt_no, s.cost, s.revision_id, s.lost_leases > 0 AS suspect, s.vtag
 ), clock AS (
     UPDATE generation_lane SET {v} = greatest({v}, (SELECT max(vtag) FROM taken))
     WHERE name = %(lane)s AND EXISTS (SELECT 1 FROM taken)
 )
-SELECT id, attempt_no, cost, revision_id FROM taken ORDER BY vtag, id
+SELECT id, attempt_no, cost, revision_id, suspect FROM taken ORDER BY vtag, id
 """
 _DUE = """
     SELECT id FROM generation_step
-    WHERE placement = %(placement)s AND lane = %(lane)s AND state = 'ready'
+    WHERE placement = %(placement)s AND lane = %(lane)s AND state = 'ready' {more}
     ORDER BY vtag, id LIMIT {limit} FOR UPDATE SKIP LOCKED
 """
 # By primary key alone: said plainly, the state would let an index of ready steps in, read from end to end.

@@ -18,6 +18,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import structlog
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
@@ -26,12 +27,17 @@ from core import push
 from generation import desk, events, fairness, runner
 from generation.flight import Clock, Flight
 from generation.settlement import Ending, Started
-from generation.verdicts import Verdict
+from generation.verdicts import Accepted, Doubt, Park, Verdict
 from providers import gateway
+from providers.errors import NotYet, UnknownAdapter
+
+_log = structlog.get_logger(__name__)
 
 _KEEP_EVERY_SECONDS = 1.0
 # Endings without files wait this long for others, to share one transaction.
 _GATHER_SECONDS = 0.05
+# During a deploy the next worker may know an adapter that this one does not.
+_ELSEWHERE_SECONDS = 10.0
 
 
 @lru_cache(maxsize=1)
@@ -51,15 +57,32 @@ def run_batch(*, batch: Sequence[tuple[UUID, int]], clock: Clock = timezone.now)
     started = begin(batch=batch, owner=owner(), at=clock())
     revisions = {step.revision_id: gateway.revision(step.revision_id) for step in started}
     here: list[Flight] = []
+    elsewhere: list[Verdict] = []
     for step in started:
         revision = revisions[step.revision_id]
-        if gateway.placement(revision) == "io":
+        try:
+            placement = gateway.placement(revision)
+        except UnknownAdapter:
+            _log.error("worker.adapter.unknown", adapter=revision.adapter, step=str(step.step_id))
+            elsewhere.append(_left(step))
+            continue
+        if placement == "io":
             runner.take(step, revision, owner=owner(), clock=clock)
         else:
             here.append(Flight(step, revision, clock=clock))
+    desk.apply(elsewhere, at=clock())
     message = _Message(here, clock)
     message.run()
     return message.overran
+
+
+def _left(step: Started) -> Verdict:
+    """A step that this process has no adapter for waits for one that has, as it was."""
+    if step.mode == "check":
+        return Accepted(step, step.handle or {}, _ELSEWHERE_SECONDS)
+    if step.mode == "reconcile":
+        return Doubt(step, _ELSEWHERE_SECONDS)
+    return Park(step, NotYet(), _ELSEWHERE_SECONDS, counts=False)
 
 
 def begin(*, batch: Sequence[tuple[UUID, int]], owner: str, at: datetime) -> list[Started]:

@@ -74,6 +74,7 @@ class Flight:
         self.overran = False
         self.busy_ms = 0
         self._returning = False
+        self._storing = False
         self.woken = asyncio.Event()
         self.task: asyncio.Task[Verdict | None] | None = None
         self._clock = clock
@@ -95,8 +96,11 @@ class Flight:
             self.task.cancel()
 
     def hand_back(self) -> None:
-        """This process is to end: another one goes on with what the provider has. A submission is seen to its end."""
+        """This process is to end: another one goes on with what the provider has. A submission is seen to its end, and
+        so is a result that is being stored."""
         self._returning = True
+        if self._storing:
+            return
         if self.task is not None and (self.handle is not None or self.step.mode != "submit"):
             self.task.cancel()
 
@@ -263,6 +267,7 @@ class Flight:
                 raise BadOutput("The provider returned no file.")
             return Ending(step, "done", usage=done.usage)
         artifact = done.artifacts[0]
+        self._storing = True
         if self._collect is not None:
             self._collect(self, done.usage)
         stored = await asyncio.to_thread(

@@ -2,11 +2,12 @@
 
 from core.queueing import TaskRef
 
-RUN_STEPS = TaskRef("generation.run_steps", "media")
+CPU_QUEUE = "media"
+RUN_STEPS = TaskRef("generation.run_steps", CPU_QUEUE)
 EXPIRE_IDEMPOTENCY = TaskRef("generation.forget_old_answers", "maintenance")
 ROLL_UP_PACE = TaskRef("generation.roll_up_pace", "maintenance")
 
 
 def queue_of(*, placement: str, lane: str) -> str:
     """The Celery queue that carries steps of this placement and lane."""
-    return "media" if placement == "cpu" else f"generation.{lane}"
+    return CPU_QUEUE if placement == "cpu" else f"generation.{lane}"

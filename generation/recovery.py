@@ -3,14 +3,14 @@
 Everything is found through partial indexes on live rows, judged by the database's clock.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from core.models import IdempotencyRecord
 from generation import settlement, submission
@@ -18,9 +18,13 @@ from generation.execution import decode_started
 from generation.settlement import Ending, Fault
 from providers import gateway
 from providers.contracts import Revision
+from providers.errors import UnknownAdapter
 
 _log = structlog.get_logger(__name__)
+T = TypeVar("T")
 _BATCH = 200
+# A job that is to stop is waited for this long beyond its deadline, while no runner is there to tell its provider.
+_PATIENCE = timedelta(minutes=10)
 KEEP_ANSWERS = timedelta(hours=48)
 _POISON = Fault("internal", "internal", "It stopped our workers several times and was given up.", retryable=False)
 _UNKNOWN = Fault("unknown_outcome", "provider", "The provider's answer was lost.", retryable=True)
@@ -34,14 +38,25 @@ def sweep(*, at: datetime, leases: bool = True) -> int:
     moved = _release_due(at)
     if leases:
         moved += _requeue_unstarted() + _requeue_lost() + _doubt_lost(at)
-        for ending in _given_up():
-            settlement.finish([ending], at=at)
-            moved += 1
-    for job_id, cause in _overdue(at):
-        submission.stop_job(workspace_id=None, job_id=job_id, cause=cause, at=at)
-        moved += 1
+        moved += _each(_given_up(), lambda ending: settlement.finish([ending], at=at))
+    moved += _each(_overdue(at), lambda due: submission.stop_job(workspace_id=None, job_id=due[0], cause=due[1], at=at))
+    moved += _each(_abandoned(at), lambda job_id: submission.abandon_job(job_id=job_id, at=at))
     if moved:
         _log.info("recovery.swept", rows=moved)
+    return moved
+
+
+def _each(rows: Iterable[T], mend: Callable[[T], object]) -> int:
+    """Mends row by row: one that cannot be mended keeps none behind it from its end. A database that is away does."""
+    moved = 0
+    for row in rows:
+        try:
+            mend(row)
+            moved += 1
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as exc:  # noqa: BLE001 - whatever is wrong with it is wrong with it alone
+            _log.error("recovery.row.failed", row=str(row)[:80], kind=type(exc).__name__, exc_info=True)
     return moved
 
 
@@ -87,6 +102,7 @@ def _given_up() -> Iterator[Ending]:
             _GIVE_UP,
             {
                 "safe": _lost_revisions("safe"), "lookup": _lost_revisions("lookup"),
+                "unknown": _lost_revisions("unknown"),
                 "most": settings.GENERATION_MAX_LOST_LEASES - 1, "limit": _BATCH,
             },
         )  # fmt: skip
@@ -113,8 +129,13 @@ def _lost_revisions(kind: str) -> list[str]:
 
 
 def _kind(revision: Revision) -> str:
-    """A provider that brings word by itself is waited for like one that can be asked."""
-    resubmit = gateway.resubmit(revision)
+    """A provider that brings word by itself is waited for like one that can be asked. One that this process does not
+    know is left to one that does, or to its jobs' deadlines."""
+    try:
+        resubmit = gateway.resubmit(revision)
+    except UnknownAdapter:
+        _log.error("recovery.adapter.unknown", adapter=revision.adapter)
+        return "unknown"
     return "lookup" if resubmit == "never" and gateway.brings_evidence(revision) else resubmit
 
 
@@ -122,6 +143,12 @@ def _overdue(at: datetime) -> list[tuple[UUID, str]]:
     with connection.cursor() as cursor:
         cursor.execute(_OVERDUE, [at, at, _BATCH])
         return [(job_id, cause) for job_id, cause in cursor.fetchall()]
+
+
+def _abandoned(at: datetime) -> list[UUID]:
+    with connection.cursor() as cursor:
+        cursor.execute(_ABANDONED, [at - _PATIENCE, _BATCH])
+        return [row[0] for row in cursor.fetchall()]
 
 
 def _execute(sql: str, params: list[Any]) -> int:
@@ -150,11 +177,14 @@ WITH lost AS (
     FROM generation_step s
     JOIN generation_attempt a ON a.step_id = s.id AND a.no = s.attempt_no
     JOIN generation_job j ON j.id = s.job_id
-    WHERE s.state IN ('submitting', 'awaiting', 'collecting') AND s.lease_expires_at < now() AND s.lost_leases < %s
+    WHERE s.state IN ('submitting', 'awaiting', 'collecting') AND s.lease_expires_at < now()
+        AND (s.lost_leases < %s OR s.state = 'awaiting')
         AND (a.handle IS NOT NULL OR (s.revision_id = ANY(%s) AND j.stop_cause = ''))
     ORDER BY s.id FOR UPDATE OF s SKIP LOCKED
 ), again AS (
-    UPDATE generation_step s SET state = 'ready', lost_leases = s.lost_leases + 1, lease_expires_at = NULL,
+    UPDATE generation_step s SET state = 'ready', lease_expires_at = NULL,
+        -- What only waited with a process that died is not what it died of.
+        lost_leases = s.lost_leases + (s.state <> 'awaiting')::integer,
         lease_owner = '', token = CASE WHEN lost.handled THEN lost.token END
     FROM lost WHERE s.id = lost.id RETURNING s.id, lost.attempt_no, lost.handled
 )
@@ -175,8 +205,8 @@ SELECT s.lost_leases, s.id, s.attempt_no, s.tries, a.id, j.id, j.workspace_id, j
 FROM generation_step s JOIN generation_job j ON j.id = s.job_id
 JOIN generation_attempt a ON a.step_id = s.id AND a.no = s.attempt_no
 WHERE s.state IN ('submitting', 'awaiting', 'collecting', 'reconciling') AND s.lease_expires_at < now()
-    AND (s.lost_leases >= %(most)s OR (a.handle IS NULL AND NOT s.revision_id = ANY(%(lookup)s)
-        AND (NOT s.revision_id = ANY(%(safe)s) OR j.stop_cause <> '')))
+    AND ((s.lost_leases >= %(most)s AND s.state <> 'awaiting')
+        OR (a.handle IS NULL AND NOT s.revision_id = ANY(%(lookup)s) AND (NOT s.revision_id = ANY(%(safe)s::text[] || %(unknown)s::text[]) OR j.stop_cause <> '')))
 LIMIT %(limit)s
 """
 _OVERDUE = """
@@ -184,5 +214,11 @@ SELECT id, 'start_deadline' FROM generation_job WHERE state = 'queued' AND start
 UNION ALL
 SELECT id, 'deadline' FROM generation_job
 WHERE state IN ('queued', 'running', 'reconciling') AND deadline_at < %s AND stop_cause = ''
+LIMIT %s
+"""
+_ABANDONED = """
+SELECT id FROM generation_job j
+WHERE state IN ('queued', 'running', 'canceling', 'reconciling') AND deadline_at < %s AND stop_cause <> ''
+    AND NOT EXISTS (SELECT 1 FROM generation_step s WHERE s.job_id = j.id AND s.lease_expires_at > now())
 LIMIT %s
 """

@@ -26,7 +26,7 @@ from django.utils import timezone
 from generation import desk
 from generation.events import WAKE
 from generation.flight import Clock, Flight
-from generation.settlement import Started
+from generation.settlement import Ending, Fault, Started
 from generation.verdicts import Accepted, Verdict
 from providers import gateway
 from providers.contracts import Revision, Usage
@@ -39,6 +39,7 @@ _DATABASE_AWAY_SECONDS = 0.5
 _EARS_AWAY_SECONDS = 2.0
 # Classes of SQLSTATE that pass by themselves: connection, rollback, resources, operator intervention.
 _AWAY = {"08", "40", "53", "57"}
+UNWRITABLE = Fault("internal", "internal", "Something went wrong on our side.", retryable=False, detail="unwritable")
 
 
 @lru_cache(maxsize=1)
@@ -206,7 +207,7 @@ class _Runner:
                 try:
                     self._write(notes)
                     notes = []
-                except (DatabaseError, InterfaceError) as exc:
+                except Exception as exc:  # noqa: BLE001 - the edge of the thread: one odd answer must not end it for all
                     notes = self._after(exc, notes)
                 finally:
                     close_old_connections()
@@ -227,25 +228,50 @@ class _Runner:
         for note in notes:
             if note.kept is not None:
                 call(partial(_resolve, note.kept, value=note.flight.step.step_id in ours))
-        desk.apply([note.verdict for note in notes if note.kept is None and note.verdict is not None], at=self._clock())
-        for note in notes:
-            if note.kept is None:
-                self.flights.pop(note.flight.key, None)
+        desk.collecting([(note.flight.step, note.usage) for note in notes if note.usage is not None])
+        over = [note for note in notes if note.kept is None and note.usage is None]
+        desk.apply([note.verdict for note in over if note.verdict is not None], at=self._clock())
+        for note in over:
+            self.flights.pop(note.flight.key, None)
 
     def _after(self, exc: Exception, notes: list[_Note]) -> list[_Note]:
-        """A database that is away is waited for. What it refuses is left to the leases, one note by itself."""
-        if (getattr(exc.__cause__, "sqlstate", None) or "08")[:2] in _AWAY:
+        """A database that is away is waited for; gives what is still to be written then. Of what cannot be written,
+        each note is tried by itself, and the one that it lies at is its step's failure and nobody else's."""
+        if _is_away(exc):
             _log.warning("runner.database.away", kind=type(exc).__name__)
             time.sleep(_DATABASE_AWAY_SECONDS)
             return notes
         if len(notes) > 1:
-            for note in notes:
-                with suppress(DatabaseError):
+            for place, note in enumerate(notes):
+                try:
                     self._write([note])
-            return []
-        _log.error("runner.write.refused", step=str(notes[0].flight.step.step_id), kind=type(exc).__name__)
-        self.flights.pop(notes[0].flight.key, None)
+                except Exception as mistake:  # noqa: BLE001 - as above
+                    if _is_away(mistake):
+                        return notes[place:]
+                    self._give_up(note, mistake)
+        else:
+            self._give_up(notes[0], exc)
         return []
+
+    def _give_up(self, note: _Note, exc: Exception) -> None:
+        """What cannot be written is a mistake of ours or its adapter's. If that cannot be written either, or if a
+        provider has the step already, its lease runs out, and it is judged like that of a dead worker."""
+        _log.error("runner.write.refused", step=str(note.flight.step.step_id), kind=type(exc).__name__)
+        if note.usage is not None:
+            return
+        if note.kept is not None:
+            call(partial(_resolve, note.kept, value=False))
+        else:
+            with suppress(DatabaseError, InterfaceError):
+                desk.apply([Ending(note.flight.step, "failed", fault=UNWRITABLE)], at=self._clock())
+        self.flights.pop(note.flight.key, None)
+
+
+def _is_away(exc: Exception) -> bool:
+    """Whether it passes by itself: no connection, a rollback, no resources, an operator's hand."""
+    if not isinstance(exc, DatabaseError | InterfaceError):
+        return False
+    return (getattr(exc.__cause__, "sqlstate", None) or "08")[:2] in _AWAY
 
 
 def _renew(keys: list[Any]) -> dict[Any, str]:

@@ -110,13 +110,14 @@ def reachable(*, workspace_id: UUID, sandbox: bool, ids: Sequence[UUID]) -> set[
 def standing(*, workspace_id: UUID, sandbox: bool, known: Iterable[UUID], since: UUID) -> list[Standing]:
     """Jobs that are under way, those known to a reader, and any accepted after the newest of these or after `since`.
 
-    Newest first, a thousand at most. A job of somebody else is left out.
+    Newest first. Of more than a thousand those that a reader knows are never left out, and those that wait first. A job
+    of somebody else is left out.
     """
     names = list(known)
     newer = min(since, max(names, default=since))
     with connection.cursor() as cursor:
         cursor.execute(_STANDING, {"workspace": workspace_id, "sandbox": sandbox, "known": names, "newer": newer})
-        return [Standing(*row) for row in cursor.fetchall()]
+        return sorted((Standing(*row) for row in cursor.fetchall()), key=lambda job: job.id, reverse=True)
 
 
 def lately(*, groups: Sequence[tuple[UUID, bool]], since: UUID) -> list[tuple[UUID, bool, Standing]]:
@@ -215,16 +216,18 @@ def _progress(job_state: str, steps: Iterable[StepView], running: Mapping[str, f
 _STEPS = "SELECT job_id, name, state FROM generation_step WHERE job_id = ANY(%s) ORDER BY job_id, position"
 _STANDING = """
 SELECT id, seq, state FROM (
-    SELECT id, seq, state FROM generation_job
-    WHERE workspace_id = %(workspace)s AND sandbox = %(sandbox)s
-        AND state IN ('queued', 'running', 'canceling', 'reconciling')
-    UNION
-    SELECT id, seq, state FROM generation_job
-    WHERE id = ANY (%(known)s::uuid[]) AND workspace_id = %(workspace)s AND sandbox = %(sandbox)s
-    UNION
-    SELECT id, seq, state FROM generation_job
-    WHERE workspace_id = %(workspace)s AND sandbox = %(sandbox)s AND trashed_at IS NULL AND id > %(newer)s::uuid
-) found ORDER BY id DESC LIMIT 1000
+    SELECT id, seq, state, min(rank) AS rank FROM (
+        SELECT id, seq, state, 0 AS rank FROM generation_job
+        WHERE id = ANY (%(known)s::uuid[]) AND workspace_id = %(workspace)s AND sandbox = %(sandbox)s
+        UNION ALL
+        SELECT id, seq, state, CASE state WHEN 'queued' THEN 3 ELSE 1 END FROM generation_job
+        WHERE workspace_id = %(workspace)s AND sandbox = %(sandbox)s
+            AND state IN ('queued', 'running', 'canceling', 'reconciling')
+        UNION ALL
+        SELECT id, seq, state, 2 FROM generation_job
+        WHERE workspace_id = %(workspace)s AND sandbox = %(sandbox)s AND trashed_at IS NULL AND id > %(newer)s::uuid
+    ) each GROUP BY id, seq, state
+) found ORDER BY rank, id DESC LIMIT 1000
 """
 _LATELY = """
 SELECT workspace_id, sandbox, id, seq, state FROM (
@@ -238,7 +241,7 @@ SELECT workspace_id, sandbox, id, seq, state FROM (
             UNION
             SELECT workspace_id, sandbox, id, seq, state FROM generation_job
             WHERE workspace_id = g.space AND sandbox = g.sandbox AND trashed_at IS NULL AND id > %s
-        ) either ORDER BY id DESC LIMIT 1000
+        ) either ORDER BY state = 'queued', id DESC LIMIT 1000
     ) j
 ) found ORDER BY id
 """

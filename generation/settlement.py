@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from assets import library
-from assets.library import Stored
+from assets.library import Result, Stored
 from core import push
 from core.ids import to_public
 from generation import events
@@ -91,6 +91,7 @@ def finish(endings: Sequence[Ending], *, at: datetime) -> None:
     outputs = [_output(ending) for ending in endings]
     rows = [_row(ending, output) for ending, output in zip(endings, outputs, strict=True)]
     told: list[tuple[Any, ...]] = []
+    stored: list[Result] = []
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(_FINISH, [orjson.dumps(rows).decode(), at])
@@ -101,9 +102,9 @@ def finish(endings: Sequence[Ending], *, at: datetime) -> None:
             ending, output = endings[place - 1], outputs[place - 1]
             if ending.stored is not None:
                 # After the compare-and-set: only the attempt that won adds rows.
-                caption = str(ending.step.params.get("prompt", ""))
-                library.record(stored=ending.stored, caption=caption, model=ending.step.model, at=at)
+                stored.append(Result(ending.stored, str(ending.step.params.get("prompt", "")), ending.step.model))
             told += _told(ending.step, output, job_state, seq)
+        library.record(stored, at=at)
     events.send(told, nudge=True)
 
 

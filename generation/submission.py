@@ -18,8 +18,9 @@ from core.ids import uuid7
 from credits import ledger, pricing
 from credits.errors import QuoteExpired
 from credits.ledger import Payer
-from generation import events, limits, quoting, selectors, service, state
+from generation import events, letters, limits, quoting, selectors, service, state
 from generation.errors import MaxCreditsExceeded
+from generation.models.dead_letter import REPLAYED
 from generation.quoting import Priced
 from generation.selectors import JobView, StepView
 from moderation import screening
@@ -135,13 +136,37 @@ def stop_job(*, workspace_id: UUID | None, job_id: UUID, cause: str, at: datetim
     return str(outcome)
 
 
-def retry_job(
+def abandon_job(*, job_id: UUID, at: datetime) -> bool:
+    """Ends a job that is to stop and that nobody works on; says whether it did."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT outcome, job_state, seq FROM generation_abandon(%s, %s)", [job_id, at])
+        outcome, job_state, seq = cursor.fetchone()
+        cursor.execute("SELECT workspace_id, sandbox FROM generation_job WHERE id = %s", [job_id])
+        owner, sandbox = cursor.fetchone()
+    if outcome != "stopped":
+        return False
+    group = push.group_of(owner, sandbox=sandbox)
+    told = events.status(group, job_id=job_id, seq=seq, value=job_state, done=True)
+    transaction.on_commit(lambda: events.send([told], nudge=True))
+    return True
+
+
+def retry_job(*, caller: Principal, job_id: UUID, key: str, render: Render, at: datetime) -> Accepted:
+    """Runs the input of a job that did not deliver everything again, as a new job that names its parent. Its person
+    did what an operator might have done: its dead letters are closed."""
+    answer = run_again(caller=caller, job_id=job_id, key=key, render=render, at=at)
+    if answer.job is not None:
+        letters.resolve(
+            job_id=job_id, how=REPLAYED, actor=f"user:{caller.user_id}", reason="tried again by its person", at=at,
+            as_job=answer.job.id,
+        )  # fmt: skip
+    return answer
+
+
+def run_again(
     *, caller: Principal, job_id: UUID, key: str, render: Render, at: datetime, at_most_as_before: bool = False
 ) -> Accepted:
-    """Runs the input of a job that did not deliver everything again, as a new job that names its parent.
-
-    `at_most_as_before` refuses when the price has risen since.
-    """
+    """`retry_job` without a look at dead letters. `at_most_as_before` refuses when the price has risen since."""
     old = selectors.get_job(workspace_id=caller.workspace_id, job_id=job_id, sandbox=caller.sandbox)
     if old.state not in state.RETRYABLE:
         raise StateConflict(f"A {old.state} job is not tried again.")

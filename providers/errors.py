@@ -7,6 +7,14 @@ from core.errors import DomainError
 Category = Literal["input", "moderation", "provider", "timeout", "capacity", "internal", "canceled"]
 
 
+_LONGEST_CODE = 80
+
+
+def storable(text: str) -> str:
+    """A provider's words without what no database takes: halves of a surrogate pair, and NUL."""
+    return str(text).encode("utf-8", "replace").decode().replace("\x00", "")
+
+
 class ProviderError(Exception):
     """A failed call. `retry_same`: may the same route be tried again; `public` is what a person reads."""
 
@@ -18,9 +26,9 @@ class ProviderError(Exception):
     def __init__(
         self, message: str = "", *, retry_after_seconds: float | None = None, provider_code: str | None = None
     ) -> None:
-        super().__init__(message or self.public)
+        super().__init__(storable(message or self.public))
         self.retry_after_seconds = retry_after_seconds
-        self.provider_code = provider_code
+        self.provider_code = provider_code if provider_code is None else storable(provider_code)[:_LONGEST_CODE]
 
 
 class InvalidParams(ProviderError):
@@ -82,6 +90,10 @@ class DeadlinePassed(ProviderError):
     code = "timeout"
     category = "timeout"
     public = "The job took longer than it may."
+
+
+class UnknownAdapter(Exception):
+    """This process has no adapter of that kind: another release has it, or a package is missing here."""
 
 
 class BadSignature(Exception):

@@ -1,11 +1,30 @@
 """The only door to the models: plan, submit, check. Other apps import this and never an adapter."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from providers import catalog, http, registry
-from providers.contracts import Cancelled, CanonicalRequest, Ctx, Handle, Outcome, Placement, Resubmit, Revision
+from providers.contracts import (
+    Cancelled,
+    CanonicalRequest,
+    Ctx,
+    Done,
+    Handle,
+    Outcome,
+    Placement,
+    Refused,
+    Resubmit,
+    Revision,
+    Running,
+)
+from providers.errors import UnknownOutcome, storable
+
+_MOST_HANDLE_BYTES = 4_096
+_MOST_META_BYTES = 65_536
 
 
 def placement(revision: Revision) -> Placement:
@@ -27,12 +46,12 @@ async def submit(*, ctx: Ctx, revision: Revision, params: dict[str, Any], deadli
     """Makes the one billable request of an attempt. Raises ProviderError."""
     engine = registry.adapter(revision.adapter)
     plan = engine.plan(revision, CanonicalRequest(str(revision.spec["task"]), params, deadline))
-    return await engine.submit(ctx, plan, token)
+    return _sound(await engine.submit(ctx, plan, token))
 
 
 async def check(*, ctx: Ctx, revision: Revision, handle: Handle) -> Outcome:
     """Asks what became of an accepted attempt. Raises ProviderError."""
-    return await registry.adapter(revision.adapter).check(ctx, handle)
+    return _sound(await registry.adapter(revision.adapter).check(ctx, handle))
 
 
 async def cancel(*, ctx: Ctx, revision: Revision, handle: Handle) -> Cancelled:
@@ -42,7 +61,27 @@ async def cancel(*, ctx: Ctx, revision: Revision, handle: Handle) -> Cancelled:
 
 async def reconcile(*, ctx: Ctx, revision: Revision, token: str) -> Outcome | None:
     """What became of a submission whose answer was lost; None when it provably never arrived. Raises ProviderError."""
-    return await registry.adapter(revision.adapter).reconcile(ctx, token)
+    found = await registry.adapter(revision.adapter).reconcile(ctx, token)
+    return found if found is None else _sound(found)
+
+
+def _sound(outcome: Outcome) -> Outcome:
+    """The outcome, if it can be kept: what a provider says may be anything, and an adapter may pass it on unseen."""
+    if isinstance(outcome, Running) and not _is_kept(outcome.handle.data, most_bytes=_MOST_HANDLE_BYTES):
+        raise UnknownOutcome("its name for the operation cannot be kept")
+    if isinstance(outcome, Done) and not all(_is_kept(artifact.meta) for artifact in outcome.artifacts):
+        return replace(outcome, artifacts=tuple(replace(artifact, meta={}) for artifact in outcome.artifacts))
+    if isinstance(outcome, Refused):
+        return replace(outcome, categories=tuple(storable(name)[:60] for name in outcome.categories))
+    return outcome
+
+
+def _is_kept(data: Mapping[str, Any], *, most_bytes: int = _MOST_META_BYTES) -> bool:
+    try:
+        text = orjson.dumps(dict(data))
+    except TypeError:
+        return False
+    return len(text) <= most_bytes and b"\\u0000" not in text
 
 
 async def close() -> None:

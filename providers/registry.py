@@ -6,6 +6,7 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from providers.adapters.base import Adapter
+from providers.errors import UnknownAdapter
 
 _BUILT_IN = {
     "sketch": "providers.adapters.sketch.adapter.SketchAdapter",
@@ -20,8 +21,11 @@ def _paths() -> dict[str, str]:
 
 @lru_cache(maxsize=64)
 def adapter(kind: str) -> Adapter:
-    """The adapter of a kind; adapters hold no state of a call, so one serves all. Raises KeyError."""
-    instance: Adapter = import_string(_paths()[kind])()
+    """The adapter of a kind; adapters hold no state of a call, so one serves all. Raises UnknownAdapter."""
+    try:
+        instance: Adapter = import_string(_paths()[kind])()
+    except (KeyError, ImportError) as exc:
+        raise UnknownAdapter(kind) from exc
     return instance
 
 

@@ -1,9 +1,30 @@
 """What every test can ask for. PostgreSQL and Redis are real and given by the environment: `make test` starts them."""
 
+import os
 from collections.abc import Iterator
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
+
+
+def pytest_configure() -> None:
+    # The test workers get it from the process that starts them.
+    os.environ.setdefault("WILDMIND_TEST_RUN", uuid4().hex[:10])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one set of processes run in one test worker: the processes are started once."""
+    for item in items:
+        for name in {"stack", "sqs_stack", "many"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(name))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    from tests.stack import running
+
+    if not hasattr(session.config, "workerinput"):
+        running.forget_template()
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,6 @@ from providers.contracts import (
 from providers.errors import BadSignature, Overloaded, ProviderFailed, RateLimited, TransientBeforeSend, UnknownOutcome
 
 COST_USD_MICROS = 4_000
-_USAGE = Usage(COST_USD_MICROS, "provider")
 _POLL_SECONDS = 1.0
 
 
@@ -109,7 +108,7 @@ def _outcome(work: Mapping[str, Any], *, files: bool) -> Outcome:
     if work["status"] != "succeeded":
         raise ProviderFailed(f"it {work['status']}", provider_code=work["status"])
     made = (Artifact("image/png", bytes.fromhex(work["result"]["png"])),) if files else ()
-    return Done(made, _USAGE)
+    return Done(made, Usage(work.get("cost_usd_micros", COST_USD_MICROS), "provider"))
 
 
 def _url() -> str:

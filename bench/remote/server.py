@@ -2,7 +2,8 @@
 
 Every billable submission goes into a journal. How it misbehaves is set for the whole server (`PUT /faults`), each
 fault as a share of the requests, or by `<fault>` in a prompt: reset_before, reset_after, status_500, status_429,
-hang, check_500, gone, garbage, fail, silent_webhook.
+hang, check_500, gone, garbage, fail, silent_webhook, odd_id and odd_status (legal JSON that no database takes), dear
+(a cost that no column holds).
 """
 
 import argparse
@@ -24,6 +25,7 @@ from aiohttp import web
 
 SECRET = b"the provider's webhook secret"
 _HANG_SECONDS = 3600.0
+_ODD = "\ud83d\0"
 
 
 @dataclass(slots=True)
@@ -75,7 +77,8 @@ class Provider:
             return self._cut(request)
         if self.strikes("hang", prompt):
             await asyncio.sleep(_HANG_SECONDS)
-        return web.json_response({"id": work.id, "status": work.status()}, status=201)
+        told = work.id + _ODD if self.strikes("odd_id", prompt) else work.id
+        return web.json_response({"id": told, "status": work.status()}, status=201)
 
     async def submit_and_wait(self, request: web.Request) -> web.StreamResponse:
         """The way of providers that answer at once: the request lasts as long as the work."""
@@ -101,6 +104,10 @@ class Provider:
         shown = _shown(work)
         if "result" in shown and self.strikes("garbage", work.prompt):
             shown["result"] = {"png": b"no picture".hex()}
+        if self.strikes("odd_status", work.prompt):
+            shown["status"] = f"gone{_ODD}"
+        if self.strikes("dear", work.prompt):
+            shown["cost_usd_micros"] = 10**30
         return web.json_response(shown)
 
     async def find(self, request: web.Request) -> web.StreamResponse:

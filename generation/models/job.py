@@ -84,6 +84,7 @@ class Job(models.Model):
                 condition=Q(captured=0, completed_at__isnull=False),
                 name="generation_job_unpaid_ending",
             ),
+            models.Index(fields=["parent"], condition=Q(parent__isnull=False), name="generation_job_again"),
             models.Index(
                 fields=["workspace", "external_id"], condition=~Q(external_id=""), name="generation_job_external"
             ),

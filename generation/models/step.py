@@ -60,6 +60,11 @@ class Step(models.Model):
                 fields=["placement", "lane", "revision", "vtag", "id"], condition=Q(state=state.STEP_READY),
                 name="generation_step_by_model",
             ),
+            # What goes on with an attempt at a provider, for lanes that are paused.
+            models.Index(
+                fields=["placement", "lane", "vtag", "id"],
+                condition=Q(state=state.STEP_READY, token__isnull=False), name="generation_step_resumed",
+            ),
             models.Index(
                 fields=["lease_expires_at"], condition=Q(state__in=state.STEP_LEASED), name="generation_step_leases"
             ),

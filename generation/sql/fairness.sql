@@ -21,6 +21,28 @@ BEGIN
     RETURNING f.vfin_cpu - p_cpu, f.vfin_io - p_io;
 END $$;
 
+-- Gives a flow back what a job was charged for steps that will never begin. Wallet and job are locked, the steps not
+-- ended yet. Tags that were given stay, so nobody gets ahead by it: only what is ordered next begins earlier.
+CREATE OR REPLACE FUNCTION generation_give_back(p_job uuid) RETURNS void
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
+DECLARE
+    unused record;
+BEGIN
+    SELECT j.workspace_id, j.sandbox, j.lane,
+        sum(generation_work(s.cost, w.weight, j.sandbox)) FILTER (WHERE s.placement = 'cpu') AS cpu,
+        sum(generation_work(s.cost, w.weight, j.sandbox)) FILTER (WHERE s.placement = 'io') AS io
+    INTO unused FROM generation_job j JOIN generation_step s ON s.job_id = j.id
+    JOIN generation_window w ON w.workspace_id = j.workspace_id AND w.sandbox = j.sandbox
+    WHERE j.id = p_job AND j.admitted_at IS NOT NULL AND s.tries = 0 AND s.token IS NULL
+        AND s.state IN ('queued', 'waiting', 'ready', 'claimed', 'approval')
+    GROUP BY 1, 2, 3;
+    IF FOUND THEN
+        UPDATE generation_flow SET vfin_cpu = vfin_cpu - coalesce(unused.cpu, 0),
+            vfin_io = vfin_io - coalesce(unused.io, 0)
+        WHERE lane = unused.lane AND workspace_id = unused.workspace_id AND sandbox = unused.sandbox;
+    END IF;
+END $$;
+
 -- Corrects what workspaces and lanes were charged for tries that just ended, once for each: p_spent_ms is what its slot
 -- was busy. A step was charged its expected cost for the first try and nothing for others. Time in a provider takes no
 -- slot of ours, so steps that wait on a wire keep their declared cost. Call it when the end is durable: it locks no

@@ -106,7 +106,8 @@ BEGIN
     RETURN ending;
 END $$;
 
--- A step was given up for a reason that is not its person's: it is kept for an operator, with what was tried.
+-- A step was given up for a reason that is not its person's: it is kept for an operator, with what was tried. Not of a
+-- sandbox, which plays failures.
 CREATE OR REPLACE FUNCTION generation_bury(p_step uuid, p_at timestamptz) RETURNS void
 LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
@@ -120,7 +121,7 @@ BEGIN
         p_at, 'open', '', ''
     FROM generation_step s JOIN generation_job j ON j.id = s.job_id
     WHERE s.id = p_step AND s.error ->> 'category' IN ('provider', 'timeout', 'capacity', 'internal')
-        AND j.stop_cause <> 'cancel'
+        AND j.stop_cause <> 'cancel' AND NOT j.sandbox
     ON CONFLICT (step_id) DO NOTHING;
 END $$;
 
@@ -335,7 +336,11 @@ BEGIN
     WHERE (w.workspace_id, w.sandbox) IN (
         SELECT j.workspace_id, j.sandbox FROM generation_job j WHERE j.id = ANY (jobs))
     ORDER BY w.workspace_id, w.sandbox FOR UPDATE;
-    PERFORM 1 FROM generation_job j WHERE j.id = ANY (jobs) ORDER BY j.id FOR UPDATE;
+    PERFORM 1 FROM generation_job j WHERE j.id = ANY (jobs) ORDER BY j.workspace_id, j.sandbox, j.id FOR UPDATE;
+    -- Leases are renewed without a look at the jobs: those who do so lock several steps in this order.
+    PERFORM 1 FROM generation_step s JOIN generation_job j ON j.id = s.job_id
+    WHERE s.id IN (SELECT f.step FROM generation_endings(p) f)
+    ORDER BY j.workspace_id, j.sandbox, j.id, s.id FOR UPDATE OF s;
     plain := ARRAY(
         SELECT j.id FROM generation_job j WHERE j.id = ANY (plain) AND j.state || '' <> 'reconciling' AND NOT EXISTS (
             SELECT 1 FROM generation_step s

@@ -31,6 +31,7 @@ BEGIN
     END IF;
     UPDATE generation_job SET stop_cause = p_cause WHERE id = p_job;
     PERFORM 1 FROM generation_step WHERE job_id = p_job ORDER BY id FOR UPDATE;
+    PERFORM generation_give_back(p_job);
     -- What has an attempt under way at a provider ends only when the provider was told, or asked.
     UPDATE generation_step SET state = 'canceled', finished_at = p_at, lease_expires_at = NULL
     WHERE job_id = p_job AND state IN ('queued', 'waiting', 'ready', 'claimed', 'parked', 'approval') AND token IS NULL;
@@ -43,6 +44,38 @@ BEGIN
     END IF;
     RETURN QUERY SELECT CASE WHEN ending IS NULL THEN 'stopping' ELSE 'stopped' END::text, g.state::text, g.seq::integer
     FROM generation_job g WHERE g.id = p_job;
+END $$;
+
+-- Ends a job that was to stop and that nobody works on: there was no runner that could tell its provider. What is paid
+-- for there is lost to us, and nothing is kept. outcome: stopped | terminal | held (somebody works on it)
+CREATE OR REPLACE FUNCTION generation_abandon(p_job uuid, p_at timestamptz)
+RETURNS TABLE (outcome text, job_state text, seq integer)
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
+#variable_conflict use_column
+DECLARE
+    j generation_job%ROWTYPE;
+    ending text;
+BEGIN
+    SELECT * INTO j FROM generation_job WHERE id = p_job;
+    PERFORM 1 FROM credits_wallet w WHERE w.workspace_id = j.workspace_id AND w.sandbox = j.sandbox FOR UPDATE;
+    SELECT * INTO j FROM generation_job WHERE id = p_job FOR UPDATE;
+    PERFORM 1 FROM generation_step WHERE job_id = p_job ORDER BY id FOR UPDATE;
+    IF j.completed_at IS NOT NULL OR j.stop_cause = '' THEN
+        RETURN QUERY SELECT 'terminal'::text, j.state::text, j.seq::integer;
+        RETURN;
+    END IF;
+    IF EXISTS (SELECT 1 FROM generation_step WHERE job_id = p_job AND lease_expires_at > now()) THEN
+        RETURN QUERY SELECT 'held'::text, j.state::text, j.seq::integer;
+        RETURN;
+    END IF;
+    UPDATE generation_attempt a SET outcome = 'lost', finished_at = p_at, error_code = 'abandoned'
+    FROM generation_step s WHERE s.job_id = p_job AND a.step_id = s.id AND a.no = s.attempt_no
+        AND a.outcome = 'running' AND s.state NOT IN ('done', 'failed', 'skipped', 'canceled');
+    UPDATE generation_step SET state = 'canceled', finished_at = p_at, lease_expires_at = NULL, token = NULL,
+        next_run_at = NULL
+    WHERE job_id = p_job AND state NOT IN ('done', 'failed', 'skipped', 'canceled');
+    ending := generation_conclude(p_job, p_at);
+    RETURN QUERY SELECT 'stopped'::text, g.state::text, g.seq::integer FROM generation_job g WHERE g.id = p_job;
 END $$;
 
 -- A finished job stays as it ended, whoever writes.

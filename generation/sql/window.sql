@@ -105,7 +105,7 @@ BEGIN
         SELECT j.workspace_id, j.sandbox FROM generation_step s JOIN generation_job j ON j.id = s.job_id
         WHERE s.id = ANY (due)) ORDER BY w.workspace_id, w.sandbox FOR UPDATE;
     PERFORM 1 FROM generation_job WHERE id IN (SELECT s.job_id FROM generation_step s WHERE s.id = ANY (due))
-    ORDER BY id FOR UPDATE;
+    ORDER BY workspace_id, sandbox, id FOR UPDATE;
     UPDATE generation_job SET place = 'wanted'
     WHERE id IN (SELECT s.job_id FROM generation_step s WHERE s.id = ANY (due)) AND place = 'none'
         AND completed_at IS NULL;

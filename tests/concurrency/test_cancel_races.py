@@ -71,7 +71,7 @@ def submit(person, dice: random.Random) -> UUID:
 def delivered(step: Started) -> Ending:
     source = Source(step.workspace_id, step.sandbox, step.job_id, step.output_index)
     key = f"o/test/{step.job_id.hex}/{step.output_index}-{uuid4().hex}.png"
-    stored = Stored(source, uuid7(), "image/png", key, 100, "0" * 64, 64, 64, (), {})
+    stored = Stored(source, uuid7(), "image/png", key, 100, "0" * 64, 64, 64, {})
     return Ending(step, "done", usage=Usage(4_000, "provider"), stored=stored)
 
 

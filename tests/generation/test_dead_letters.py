@@ -6,12 +6,17 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
+from accounts import current
 from core.errors import FieldsRejected
+from core.idempotency import Once
+from core.ids import to_public
+from credits import ledger
 from credits import selectors as credits_of
-from generation import dead_letters, submission
+from generation import dead_letters, execution, presenter, recovery, submission
 from generation.dead_letters import Choice
-from generation.models import DeadLetter, Job
-from tests.factories.generation import submit, work_off
+from generation.models import DeadLetter, Job, Step
+from generation.submission import Order
+from tests.factories.generation import claim, submit, work_off
 
 pytestmark = pytest.mark.django_db
 
@@ -42,6 +47,16 @@ class TestBury:
         submission.cancel_job(workspace_id=person.workspace_id, job_id=canceled, at=timezone.now())
         assert not DeadLetter.objects.exists()
 
+    def test_leaves_out_what_a_sandbox_plays(self, person):
+        submission.submit_job(
+            caller=current.of_owner(workspace_id=person.workspace_id, sandbox=True),
+            order=Order("image", "sketch-image", {"prompt": "[[fail:provider]] a fox", "n": 1}),
+            once=Once("test", "one", "test"), render=presenter.encoded, at=timezone.now(),
+        )  # fmt: skip
+        work_off()
+        assert Job.objects.get().state == "failed"
+        assert not DeadLetter.objects.exists()
+
     def test_gives_equal_orders_the_same_digest(self, person):
         for _ in range(2):
             submit(person, prompt="[[fail:timeout]] a fox")
@@ -63,22 +78,57 @@ class TestReplay:
         assert [job.state for job in again] == ["succeeded"] * 3
         assert set(DeadLetter.objects.values_list("replayed_as_id", flat=True)) == {job.id for job in again}
 
+    def test_does_not_make_and_charge_twice_what_its_person_had_made_meanwhile(self, person, settings):
+        job_id = submit(person, prompt="[[fail:provider]] a fox")
+        work_off()
+        settings.GENERATION_DIRECTIVES_OUTSIDE_SANDBOX = False
+        submission.retry_job(
+            caller=person.principal, job_id=job_id, key="mine", render=presenter.encoded, at=timezone.now()
+        )
+        work_off()
+        paid = person.available()
+        assert resolve(dead_letters.replay, [job_id]).jobs == 0
+        work_off()
+        assert (Job.objects.filter(parent_id=job_id).count(), person.available()) == (1, paid)
+        letter = DeadLetter.objects.get(job_id=job_id)
+        assert (letter.state, letter.replayed_as.state) == ("replayed", "succeeded")
+        # A person who was quicker than this is seen by the job that runs.
+        DeadLetter.objects.update(state="open", resolved_at=None, replayed_as=None)
+        assert "has had it made" in resolve(dead_letters.replay, [job_id]).refused[0][1]
+
     def test_leaves_open_what_the_workspace_cannot_pay(self, person):
         job_id = submit(person, prompt="[[fail:provider]] a fox")
         work_off()
-        while person.available() >= 20:
-            submit(person, n=4)
+        ledger.adjust(
+            workspace_id=person.workspace_id, amount=-person.available(), reason="a test", reference="a test",
+            actor="test", at=timezone.now(),
+        )  # fmt: skip
         came = resolve(dead_letters.replay, [job_id])
-        if person.available() < 5:
-            assert came.jobs == 0
-            assert [job for job, _ in came.refused] == [job_id]
-            assert DeadLetter.objects.get(job_id=job_id).state == "open"
+        assert came.jobs == 0
+        assert [job for job, _ in came.refused] == [job_id]
+        assert DeadLetter.objects.get(job_id=job_id).state == "open"
 
     def test_is_not_for_a_job_that_delivered_a_part(self, person):
         job_id = submit(person, prompt="[[fail:partial]] foxes", n=2)
         work_off()
         came = resolve(dead_letters.replay, [job_id])
         assert (came.jobs, len(came.refused)) == (0, 1)
+
+
+class TestJobUnderWay:
+    @pytest.mark.parametrize("verb", [dead_letters.replay, dead_letters.refund, dead_letters.discard])
+    def test_is_left_alone_until_it_is_known_what_it_costs(self, person, verb):
+        job_id = submit(person, prompt="[[fail:partial]] foxes", n=2)
+        Step.objects.filter(output_index=0).update(state="waiting")
+        execution.run_batch(batch=claim())
+        Step.objects.filter(state="parked").update(next_run_at=timezone.now() - timedelta(hours=1))
+        recovery.sweep(at=timezone.now())
+        execution.run_batch(batch=claim())
+        assert DeadLetter.objects.get(job_id=job_id).state == "open"
+        came = resolve(verb, [job_id])
+        assert (came.jobs, [job for job, _ in came.refused]) == (0, [job_id])
+        assert "still under way" in came.refused[0][1]
+        assert DeadLetter.objects.get(job_id=job_id).state == "open"
 
 
 class TestRefund:
@@ -116,6 +166,13 @@ class TestCommand:
 
 
 class TestAdmin:
+    def test_finds_a_job_by_the_id_that_people_have(self, person, admin_client):
+        job_id = submit(person, prompt="[[fail:provider]] a fox")
+        work_off()
+        for kind in ("job", "deadletter"):
+            page = admin_client.get(f"/admin/generation/{kind}/", {"q": to_public("gen", job_id)}).content.decode()
+            assert "1 result" in page
+
     def test_replays_what_is_selected_with_a_reason(self, person, admin_client, settings):
         job_id = submit(person, prompt="[[fail:provider]] a fox")
         work_off()

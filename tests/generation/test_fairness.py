@@ -11,7 +11,7 @@ from bench import crowd
 from bench.crowd import Crowd
 from bench.ideals import Ask, Member, fifo, fluid, jain, quantile, served
 from core import queueing
-from generation import desk, dispatch, execution, fleet, throttle
+from generation import desk, dispatch, execution, fleet, submission, throttle
 from generation.fairness import Shares, true_up
 from generation.models import Flow, Job, Lane, Step
 from generation.room import Busy, room
@@ -20,6 +20,7 @@ from generation.verdicts import Park
 from providers import catalog
 from providers.errors import Overloaded, ProviderFailed, RateLimited
 from providers.models import ModelCard, ModelRevision
+from tests.factories import outlook as told
 from tests.factories.generation import claim, submit
 
 MODEL = "sketch-image"
@@ -343,6 +344,21 @@ class TestTrueUp:
         assert Step.objects.get(job_id=mine).id not in claimed
         assert set(Step.objects.filter(job_id__in=theirs).values_list("id", flat=True)) == set(claimed)
 
+    def test_gives_back_what_a_change_of_mind_never_used(self, person, stranger):
+        for job_id in [submit(person) for _ in range(4)]:
+            submission.cancel_job(workspace_id=person.workspace_id, job_id=job_id, at=timezone.now())
+        theirs, mine = [submit(stranger) for _ in range(4)], submit(person)
+        assert Step.objects.get(job_id=mine).id in [step for step, _ in claim(limit=2)]
+        assert Flow.objects.get(workspace_id=person.workspace_id).vfin_cpu == Step.objects.get(job_id=mine).vtag
+        assert len(theirs) == 4
+
+    def test_keeps_what_was_begun_before_a_change_of_mind(self, person):
+        job_id = submit(person, n=2)
+        execution.begin(batch=claim(limit=1), owner="test", at=timezone.now())
+        submission.cancel_job(workspace_id=person.workspace_id, job_id=job_id, at=timezone.now())
+        begun = Step.objects.get(job_id=job_id, tries=1)
+        assert Flow.objects.get(workspace_id=person.workspace_id).vfin_cpu == begun.vtag
+
     def test_gives_back_what_was_charged_too_much(self, person):
         step = Step.objects.get(job_id=submit(person))
         execution.begin(batch=claim(limit=1), owner="test", at=timezone.now())
@@ -361,6 +377,17 @@ class TestTrueUp:
 
 @pytest.mark.django_db
 class TestDispatcher:
+    def test_sends_what_was_there_when_a_worker_died_alone(self, person):
+        told.slots(1)
+        steps = [Step.objects.get(job_id=submit(person)) for _ in range(4)]
+        Step.objects.update(cost=1)
+        Step.objects.filter(id=steps[1].id).update(lost_leases=1)
+        claimed = dispatch.claim(placement="cpu", lane="free", limit=4, owner="test")
+        sent = dispatch._batches("media", claimed, fleet.workers())
+        assert [[step.id for step in message] for message in sent] == [
+            [steps[1].id], [steps[0].id, steps[2].id, steps[3].id],
+        ]  # fmt: skip
+
     def test_gives_back_what_it_could_not_send(self, person, monkeypatch):
         from generation.queues import RUN_STEPS
 

@@ -282,8 +282,47 @@ class TestLease:
         submission.cancel_job(workspace_id=person.workspace_id, job_id=job_id, at=timezone.now())
         until(ended(job_id))
 
+    def test_of_a_result_that_is_being_stored_is_kept_for_as_long_as_that_takes(self, person, remote, slow_disk):
+        job_id = submit(person)
+        until(lambda: Step.objects.filter(job_id=job_id, state="collecting").exists())
+        # Should this process die now, what the provider takes is known.
+        assert Attempt.objects.get(step__job_id=job_id).cost_usd_micros == 4000
+        assert runner.in_flight() == 1
+        job = until(ended(job_id))
+        assert (job.state, job.captured) == ("succeeded", 5)
+        assert Attempt.objects.filter(step__job_id=job_id).count() == 1
+        assert list(remote.journal()["billed"].values()) == [1]
+
+
+@pytest.fixture
+def slow_disk(settings):
+    """Storing takes twice as long as a lease."""
+    settings.GENERATION_LEASE_SECONDS = 2
+    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "tests.fakes.storage.SlowStorage"}}
+
+
+class TestDeadProcess:
+    def test_is_blamed_on_nobody_who_only_waited_in_it(self, person, remote):
+        remote.set(seconds=3600)
+        job_id = submit(person)
+        for _ in range(5):
+            turn()
+            until(lambda: Step.objects.filter(job_id=job_id, state="awaiting").exists(), turning=False)
+            lose_leases()
+            recovery.sweep(at=timezone.now())
+            assert Step.objects.get(job_id=job_id).state == "ready"
+        remote.set(seconds=0)
+        submission.cancel_job(workspace_id=person.workspace_id, job_id=job_id, at=timezone.now())
+        assert until(ended(job_id)).state == "canceled"
+
 
 class TestShutdown:
+    def test_waits_for_a_result_that_is_being_stored(self, person, remote, slow_disk):
+        job_id = submit(person)
+        until(lambda: Step.objects.filter(job_id=job_id, state="collecting").exists())
+        assert runner.drain(within_seconds=10) == 0
+        assert state(job_id) == "succeeded"
+
     def test_hands_what_a_provider_works_on_to_another_process_at_once(self, person, remote):
         remote.set(seconds=1.0, silent_webhook=1.0)
         job_id = submit(person)

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -46,6 +46,8 @@ class Stack:
 
     def start(self, *names: str) -> None:
         for name in names:
+            if name in self.running:
+                self.kill(name)
             self.running[name] = processes.spawn(self._command(name))
             if name == "valkey":
                 self.wait(self.broker.answers, "Valkey answers", seconds=10)
@@ -155,11 +157,7 @@ class Caller:
 
 def create(folder: Path, *, sqs: bool = False) -> Stack:
     """A prepared database and a broker, with nothing started yet but Valkey and, if it is the broker, SQS."""
-    given = os.environ["DATABASE_URL"]
-    name = f"stack_{uuid4().hex[:10]}"
-    with psycopg.connect(given, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    own = urlunsplit(urlsplit(given)._replace(path=f"/{name}"))
+    own = _database(f"stack_{uuid4().hex[:10]}")
     broker = valkey.plan(environ=os.environ)
     port = ports.free_port()
     environ = {
@@ -175,8 +173,37 @@ def create(folder: Path, *, sqs: bool = False) -> Stack:
         }  # fmt: skip
     stack = Stack(folder, own, environ, broker, port)
     stack.start("valkey", *(["sqs"] if sqs else []))
-    stack.manage("prepare")
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        # Migrating takes as long as a test: the first of a run does it, the others copy.
+        connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [_template()])
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_template()]).fetchone():
+            _prepare(stack)
+        connection.execute(f"CREATE DATABASE {urlsplit(own).path[1:]} TEMPLATE {_template()}")
     return stack
+
+
+def _prepare(stack: Stack) -> None:
+    """The template of this run; one whose making broke off bears another name."""
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {_template()}_begun")
+        made = replace(stack, environ={**stack.environ, "DATABASE_URL": _database(f"{_template()}_begun")})
+        made.manage("prepare")
+        connection.execute(f"ALTER DATABASE {_template()}_begun RENAME TO {_template()}")
+
+
+def forget_template() -> None:
+    """At the end of a run."""
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        for name in (_template(), f"{_template()}_begun"):
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def _template() -> str:
+    return f"stack_template_{os.environ['WILDMIND_TEST_RUN']}"
+
+
+def _database(name: str) -> str:
+    return urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))
 
 
 def drop(stack: Stack) -> None:

@@ -63,8 +63,8 @@ class TestJobs:
         assert set(waiting.values()) == {"0"}
 
     def test_of_each_lane_have_a_queue_whose_name_sqs_allows(self, sqs_stack):
-        names = sorted(url.rsplit("/", 1)[1] for url in queue_urls(sqs_stack))
-        assert len(names) == len(QUEUES.split(","))
+        sqs_stack.wait(lambda: len(queue_urls(sqs_stack)) == len(QUEUES.split(",")), "every queue is there")
+        names = {url.rsplit("/", 1)[1] for url in queue_urls(sqs_stack)}
         assert all(re.fullmatch(r"wildmind-[A-Za-z0-9_-]{1,71}", name) for name in names)
         assert "wildmind-generation-free" in names
 
@@ -120,7 +120,7 @@ class TestQueuesOfTheOperator:
     """The last here: the processes are started anew with queues that they may not create."""
 
     def test_carry_jobs_once_they_are_all_there(self, sqs_stack):
-        for name in ("worker", "scheduler"):
+        for name in ("worker", "runner", "scheduler"):
             sqs_stack.kill(name)
         endpoint = sqs_stack.environ["WILDMIND_SQS_ENDPOINT"]
         sqs_stack.environ |= {

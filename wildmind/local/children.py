@@ -9,7 +9,7 @@ from wildmind.local.ports import HOST
 from wildmind.local.processes import Command
 
 # Work on our own processors has processes with hard limits; waiting for providers has one process with an event loop.
-WORKER_QUEUES = "media,callbacks,billing,maintenance"
+WORKER_QUEUES = "media,renditions,callbacks,billing,maintenance"
 RUNNER_QUEUES = "generation.enterprise,generation.pro,generation.free"
 QUEUES = f"{RUNNER_QUEUES},{WORKER_QUEUES}"
 _RUNNER_THREADS = 2
