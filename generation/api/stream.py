@@ -76,7 +76,7 @@ class Events(APIView):
         if last == job.seq and not job.is_live:
             return HttpResponse(status=204)
         body, seq, ended = _opening(job, last)
-        scope = getattr(request._request, "scope", None)
+        scope = request._request.META.get("asgi.scope")
         if not ended and scope is not None and _GOES_ON in scope and request.method == "GET":
             scope[_GOES_ON] = GoesOn(job.workspace_id, job.sandbox, job.id, seq, _standing_of(caller, request))
         # A proxy must pass each event on as it comes.
