@@ -12,7 +12,6 @@ import redis
 import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
-from django.utils import timezone
 
 from assets.queues import MEND_RENDITIONS
 from core import queueing
@@ -25,7 +24,7 @@ from credits.queues import (
     RECONCILE,
     RENEW_ALLOWANCES,
 )
-from generation import recovery
+from generation import clock, recovery
 from generation.dispatch import Dispatcher
 from generation.events import NUDGE
 from generation.lookout import Lookout
@@ -84,15 +83,16 @@ class Conductor:
     def turn(self, dispatcher: Dispatcher) -> None:
         """Whatever is due now: a dispatch always, a sweep each second, the schedule each ten; a leader's lookout."""
         now = time.monotonic()
+        clock.ask()
         if now - self._swept_at >= _SWEEP_SECONDS:
             self._swept_at = now
-            recovery.sweep(at=timezone.now(), leases=now >= self._leases_from)
+            recovery.sweep(at=clock.now(), leases=now >= self._leases_from)
         if now - self._scheduled_at >= _SCHEDULE_SECONDS:
             self._scheduled_at = now
             self._keep_schedule(now)
         dispatcher.run_once()
         if self._leads:
-            self._lookout.turn(at=timezone.now(), now=now)
+            self._lookout.turn(at=clock.now(), now=now)
 
     def _keep_schedule(self, now: float) -> None:
         if not self._leads:

@@ -9,13 +9,16 @@ from celery import shared_task
 from django.db import close_old_connections
 from django.utils import timezone
 
-from generation import execution, pace, punctuality, recovery
+from generation import clock, execution, pace, punctuality, recovery
 
 
 @shared_task(name="generation.run_steps", acks_late=True, ignore_result=True)
 def run_steps(*, batch: list[tuple[str, int]], **_: object) -> None:
     try:
-        overran = execution.run_batch(batch=[(UUID(step_id), number) for step_id, number in batch])
+        clock.ask()
+        overran = execution.run_batch(
+            batch=[(UUID(step_id), number) for step_id, number in batch], clock=clock.now
+        )  # fmt: skip
     finally:
         # Back to the pool; one that broke is thrown away, so that a restarted database is met by the next message.
         close_old_connections()
