@@ -1,12 +1,14 @@
 """Files on the local disk: written whole or not at all, and never twice under two names."""
 
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage
+
+_NEW, _MODE = os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640
 
 
 class LocalStorage(FileSystemStorage):
@@ -22,17 +24,25 @@ class LocalStorage(FileSystemStorage):
         if name is None:
             raise ValueError("A stored file has a key.")
         target = Path(self.path(name))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".part-")
+        temporary = target.with_name(f".part-{secrets.token_hex(8)}")
+        handle = _created(temporary)
         try:
             with os.fdopen(handle, "wb") as file:
                 for chunk in content.chunks():
                     file.write(chunk)
                 file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(0o640)
-            Path(temporary).replace(target)
+                os.fchmod(handle, _MODE)
+                os.fsync(handle)
+            temporary.replace(target)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
         return name
+
+
+def _created(path: Path) -> int:
+    try:
+        return os.open(path, _NEW, _MODE)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, _NEW, _MODE)

@@ -37,6 +37,7 @@ _PROGRESS_EVERY_SECONDS = 0.5
 _BACKOFF_SECONDS, _BACKOFF_MOST_SECONDS = 2.0, 60.0
 _DOUBT_FIRST_SECONDS = 2.0
 _CANCEL_SECONDS = 15.0
+_COLLECTING_AFTER_SECONDS = 1.0
 # A provider that was asked to stop and goes on is waited for this long.
 _STOPPING_SECONDS = 60.0
 # How looking at a provider may fail without meaning anything for what it works on.
@@ -53,7 +54,7 @@ class Flight:
     With `keep` it waits here for a provider that answers later: that makes the provider's handle durable and says
     whether the step is still this process's.
 
-    `collect` is told when the provider has delivered and the result is about to be stored. `busy_ms` is how long it
+    `collect` is told when the provider has delivered and storing the result takes a while. `busy_ms` is how long it
     flew. `overran` says that work on our own processors did not end in time, and may still be going on in a thread.
     """
 
@@ -266,13 +267,24 @@ class Flight:
             if step.output_index is not None:
                 raise BadOutput("The provider returned no file.")
             return Ending(step, "done", usage=done.usage)
-        artifact = done.artifacts[0]
+        source = library.Source(step.workspace_id, step.sandbox, step.job_id, step.output_index)
         self._storing = True
-        if self._collect is not None:
-            self._collect(self, done.usage)
+        if self._collect is None:
+            return await self._kept(source, done)
+        # Most results are stored and settled before anybody could ask what became of them.
+        collecting = asyncio.get_running_loop().call_later(
+            _COLLECTING_AFTER_SECONDS, self._collect, self, done.usage
+        )  # fmt: skip
+        try:
+            return await self._kept(source, done)
+        finally:
+            collecting.cancel()
+
+    async def _kept(self, source: library.Source, done: Done) -> Ending:
+        step, artifact = self.step, done.artifacts[0]
         stored = await asyncio.to_thread(
             library.store_output,
-            source=library.Source(step.workspace_id, step.sandbox, step.job_id, step.output_index),
+            source=source,
             content=artifact.content, media_type=artifact.media_type,
             meta={**artifact.meta, "model_name": self.revision.name, "credits": step.price,
                   "digital_source": self.revision.digital_source, "recall": step.params.get("recall", {})},

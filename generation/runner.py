@@ -19,6 +19,7 @@ from typing import Any
 
 import redis.asyncio
 import structlog
+import uvloop
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
@@ -44,7 +45,7 @@ UNWRITABLE = Fault("internal", "internal", "Something went wrong on our side.", 
 
 @lru_cache(maxsize=1)
 def _loop() -> asyncio.AbstractEventLoop:
-    loop = asyncio.new_event_loop()
+    loop = uvloop.new_event_loop()
     # Results are stored in these threads, which mostly wait for the disk.
     loop.set_default_executor(ThreadPoolExecutor(_STORING_THREADS, thread_name_prefix="generation-store"))
     threading.Thread(target=loop.run_forever, name="generation-runner", daemon=True).start()

@@ -7,17 +7,17 @@ from django.db import connection
 
 from core.errors import NotFound
 from generation import events
-from generation.models import Attempt
 from providers import gateway
 
 
 def wake(*, token: UUID, headers: Mapping[str, str], body: bytes) -> None:
     """Makes whoever waits for this attempt look now. Raises NotFound or providers.errors.BadSignature."""
-    revision_id = Attempt.objects.filter(id=token).values_list("revision_id", flat=True).first()
-    if revision_id is None:
-        raise NotFound
-    gateway.verify_webhook(revision=gateway.revision(revision_id), headers=headers, body=body)
     with connection.cursor() as cursor:
+        cursor.execute("SELECT revision_id FROM generation_attempt WHERE id = %s", [token])
+        found = cursor.fetchone()
+        if found is None:
+            raise NotFound
+        gateway.verify_webhook(revision=gateway.revision(found[0]), headers=headers, body=body)
         cursor.execute("SELECT generation_wake(%s)", [token])
         (waits,) = cursor.fetchone()
     if waits:

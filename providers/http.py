@@ -11,6 +11,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import aiohttp
+import orjson
 
 from providers.errors import BadOutput, TransientBeforeSend, UnknownOutcome
 
@@ -43,9 +44,12 @@ async def call(
     answer is longer than `most_bytes`.
     """
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=read_seconds)
+    data = None if json is None else orjson.dumps(json)
+    if data is not None:
+        headers = {"Content-Type": "application/json", **(headers or {})}
     try:
         async with _session().request(
-            method, url, json=json, headers=headers, timeout=timeout, allow_redirects=False
+            method, url, data=data, headers=headers, timeout=timeout, allow_redirects=False
         ) as answer:
             return Reply(
                 answer.status, {k.lower(): v for k, v in answer.headers.items()}, await _read(answer, most_bytes)

@@ -20,7 +20,7 @@ import redis
 from bench import stand as stands
 from bench.stand import PREPARED, ROOT, Stand, StandProblem, free_port
 from wildmind.local import processes
-from wildmind.local.children import QUEUES, RUNNER_QUEUES
+from wildmind.local.children import NICE, QUEUES, RUNNER_QUEUES
 
 LEASE_SECONDS = 5
 # The release before this one's engine.
@@ -174,13 +174,21 @@ class Site:
                                str(self.seconds)),
             WEB: lambda: ("-m", "uvicorn", "wildmind.asgi:application", "--host", "127.0.0.1", "--port",
                           str(self.port), "--no-access-log", "--lifespan", "off", "--log-level", "warning"),
-            WORKER: lambda: (*_CELERY, "-P", "prefork", "-c", "2", "-Q", QUEUES, "-n", f"{name}@%h"),
+            WORKER: lambda: _niced(*_CELERY[1:], "-P", "prefork", "-c", "2", "-Q", QUEUES, "-n", f"{name}@%h"),
         }  # fmt: skip
         if name in programs:
             return programs[name]()
         if name.startswith("runner"):
             return (*_CELERY, "-P", "threads", "-c", "2", "-Q", RUNNER_QUEUES, "-n", f"{name}@%h")
         return ("manage.py", "conductor")
+
+
+def _niced(*argv: str) -> tuple[str, ...]:
+    """A worker that computes, as `make run` starts it: it gives way to what people wait for."""
+    return (
+        "-c",
+        f"import os, sys; os.nice({NICE}); sys.argv = {list(argv)!r}; from celery.__main__ import main; main()",
+    )
 
 
 def previous_release(stand: Stand) -> Path:

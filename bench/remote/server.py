@@ -2,8 +2,8 @@
 
 Every billable submission goes into a journal. How it misbehaves is set for the whole server (`PUT /faults`), each
 fault as a share of the requests, or by `<fault>` in a prompt: reset_before, reset_after, status_500, status_429,
-hang, check_500, gone, garbage, fail, silent_webhook, odd_id and odd_status (legal JSON that no database takes), dear
-(a cost that no column holds).
+hang, check_500, gone, garbage, fail, silent_webhook, one_webhook, odd_id and odd_status (legal JSON that no database
+takes), dear (a cost that no column holds).
 """
 
 import argparse
@@ -21,6 +21,7 @@ from typing import Any
 from uuid import uuid4
 
 import aiohttp
+import uvloop
 from aiohttp import web
 
 SECRET = b"the provider's webhook secret"
@@ -58,6 +59,7 @@ class Provider:
     under_way: int = 0
     most_under_way: int = 0
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    teller: aiohttp.ClientSession | None = None
 
     def strikes(self, fault: str, prompt: str = "") -> bool:
         return f"<{fault}>" in prompt or random.random() < self.faults.get(fault, 0.0)  # noqa: S311 - no secret
@@ -152,17 +154,18 @@ class Provider:
         return work
 
     async def _tell(self, work: Work) -> None:
-        """Too early once, then in time, then again: as webhooks come."""
+        """Too early once, then in time, then again: as webhooks come at their worst. `one_webhook`: in time alone."""
         body = json.dumps({"id": work.id}).encode()
         signature = hmac.new(SECRET, body, hashlib.sha256).hexdigest()
         headers = {"X-Signature": signature, "Content-Type": "application/json"}
-        for at in (work.done_at - 0.2, work.done_at, work.done_at + 0.3):
+        times = [work.done_at] if self.strikes("one_webhook", work.prompt) else [
+            work.done_at - 0.2, work.done_at, work.done_at + 0.3,
+        ]  # fmt: skip
+        for at in times:
             await asyncio.sleep(max(0.0, at - time.time()))
+            self.teller = self.teller or aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(5))
             try:
-                async with (
-                    aiohttp.ClientSession() as session,
-                    session.post(work.webhook_url, data=body, headers=headers, timeout=aiohttp.ClientTimeout(5)),
-                ):
+                async with self.teller.post(work.webhook_url, data=body, headers=headers):
                     pass
             except (aiohttp.ClientError, TimeoutError, OSError):
                 continue
@@ -210,9 +213,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--seconds", type=float, default=3.0, help="how long a job takes")
     options = parser.parse_args()
+    # It stands on the machine that is measured: it should take as little of it as it can.
     web.run_app(
         application(Provider(options.seconds)), host="127.0.0.1", port=options.port, print=None, access_log=None,
-        backlog=2048,
+        backlog=2048, loop=uvloop.new_event_loop(),
     )  # fmt: skip
 
 

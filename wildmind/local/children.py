@@ -1,8 +1,10 @@
 """What `make run` runs beside the services."""
 
 import os
+import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from wildmind.local.ports import HOST
@@ -13,6 +15,8 @@ WORKER_QUEUES = "media,renditions,callbacks,billing,maintenance"
 RUNNER_QUEUES = "generation.enterprise,generation.pro,generation.free"
 QUEUES = f"{RUNNER_QUEUES},{WORKER_QUEUES}"
 _RUNNER_THREADS = 2
+# Work that fills a processor gives way to what answers people.
+NICE = 5
 # Each pool process is a whole Django: past this a local run spends memory, not time.
 _MOST_WORKERS = 8
 # A container's root is no news, and twelve lines of it would hide what matters.
@@ -35,7 +39,8 @@ def web(root: Path, env: Mapping[str, str]) -> Command:
 
 def worker(root: Path, env: Mapping[str, str], *, node: str = "local", queues: str = WORKER_QUEUES) -> Command:
     processes = min(max(2, os.cpu_count() or 2), _MOST_WORKERS)
-    return _celery("worker", root, env, "-P", "prefork", "-c", str(processes), "-Q", queues, "-n", f"{node}@%h")
+    made = _celery("worker", root, env, "-P", "prefork", "-c", str(processes), "-Q", queues, "-n", f"{node}@%h")
+    return replace(made, argv=("nice", "-n", str(NICE), *made.argv)) if shutil.which("nice") else made
 
 
 def runner(root: Path, env: Mapping[str, str], *, node: str = "runner") -> Command:
