@@ -4,17 +4,20 @@ import os
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from django.utils import timezone
 
+from assets import rendering
 from bench.chaos.crowd import Crowd
 from bench.chaos.site import Site
 from bench.measure import percentile
 from core.ids import to_public
 
+_RENDITIONS_SECONDS = 60.0
 # Sees each job's steps, files and events beside what its row says.
 _JOBS = """
 SELECT j.id, j.state, j.captured, j.quoted, j.released, j.seq, j.created_at, j.completed_at, j.charge_reason,
@@ -66,6 +69,7 @@ def unfinished(site: Site) -> int:
 
 def examine(site: Site, crowd: Crowd, report: Report) -> None:
     """Adds to the report what does not hold, and the figures."""
+    _await_renditions(site, report)
     with psycopg.connect(site.environ["DATABASE_URL"]) as connection:
         rows = [dict(zip(_FIELDS, row, strict=True)) for row in connection.execute(_JOBS.encode()).fetchall()]
         for look in ("SELECT * FROM credits_violation", "SELECT * FROM generation_violation"):
@@ -87,6 +91,19 @@ def examine(site: Site, crowd: Crowd, report: Report) -> None:
     _examine_files({key for (key,) in keys}, site, report)
     _examine_provider(site, sum(row["done"] for row in rows), report)
     report.figures["waits"] = _waits(rows)
+
+
+def _await_renditions(site: Site, report: Report) -> None:
+    """Smaller versions come after the result, and whatever became of the messages that asked for them."""
+    until = time.monotonic() + _RENDITIONS_SECONDS
+    with psycopg.connect(site.environ["DATABASE_URL"], autocommit=True) as connection:
+        while time.monotonic() < until:
+            rendering.mend(at=timezone.now() + timedelta(minutes=2))
+            time.sleep(1.0)
+            row = connection.execute("SELECT count(*) FROM assets_asset WHERE render_due_at IS NOT NULL").fetchone()
+            if row == (0,):
+                return
+    report.wrong.append(f"{row} pictures have no smaller versions")
 
 
 def _examine_job(row: dict[str, Any], report: Report) -> None:
