@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import connection
 
 from core import push
-from generation import events, state, throttle
+from generation import events, retries, state, throttle
 from generation.settlement import Ending, Started, finish
 from generation.verdicts import Accepted, Doubt, Park, Verdict
 from providers import gateway
@@ -98,11 +98,14 @@ def _report(verdict: Verdict) -> None:
 def _park(verdict: Park, at: datetime) -> bool:
     """False when the job is to stop: then there is nothing to wait for."""
     step, error = verdict.step, verdict.error
+    delay = verdict.delay_seconds
+    if verdict.counts:
+        delay = max(delay, retries.pause_seconds(gateway.revision(step.revision_id).adapter))
     row = {"error_code": error.code, "provider_code": error.provider_code or "", "detail": str(error)[:300]}
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT outcome, seq FROM generation_park(%s, %s, %s, %s, %s::jsonb, %s)",
-            [step.step_id, step.attempt_no, verdict.delay_seconds, verdict.counts, orjson.dumps(row).decode(), at],
+            [step.step_id, step.attempt_no, delay, verdict.counts, orjson.dumps(row).decode(), at],
         )
         outcome, seq = cursor.fetchone()
         if outcome == "parked":

@@ -9,6 +9,7 @@ import os
 import secrets
 import socket
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
@@ -24,7 +25,7 @@ from django.db import connection
 from django.utils import timezone
 
 from core import push
-from generation import desk, events, fairness, runner
+from generation import desk, events, fairness, retries, runner
 from generation.flight import Clock, Flight
 from generation.settlement import Ending, Started
 from generation.verdicts import Accepted, Doubt, Park, Verdict
@@ -58,6 +59,7 @@ def run_batch(*, batch: Sequence[tuple[UUID, int]], clock: Clock = timezone.now)
     revisions = {step.revision_id: gateway.revision(step.revision_id) for step in started}
     here: list[Flight] = []
     elsewhere: list[Verdict] = []
+    calls: Counter[str] = Counter()
     for step in started:
         revision = revisions[step.revision_id]
         try:
@@ -67,9 +69,11 @@ def run_batch(*, batch: Sequence[tuple[UUID, int]], clock: Clock = timezone.now)
             elsewhere.append(_left(step))
             continue
         if placement == "io":
+            calls[revision.adapter] += step.mode == "submit"
             runner.take(step, revision, owner=owner(), clock=clock)
         else:
             here.append(Flight(step, revision, clock=clock))
+    retries.called(calls)
     desk.apply(elsewhere, at=clock())
     message = _Message(here, clock)
     message.run()
