@@ -206,11 +206,13 @@ FROM generation_step s JOIN generation_job j ON j.id = s.job_id
 JOIN generation_attempt a ON a.step_id = s.id AND a.no = s.attempt_no
 WHERE s.state IN ('submitting', 'awaiting', 'collecting', 'reconciling') AND s.lease_expires_at < now()
     AND ((s.lost_leases >= %(most)s AND s.state <> 'awaiting')
-        OR (a.handle IS NULL AND NOT s.revision_id = ANY(%(lookup)s) AND (NOT s.revision_id = ANY(%(safe)s::text[] || %(unknown)s::text[]) OR j.stop_cause <> '')))
+        OR (a.handle IS NULL AND NOT s.revision_id = ANY(%(lookup)s) AND (
+            NOT s.revision_id = ANY(%(safe)s::text[] || %(unknown)s::text[]) OR j.stop_cause <> '')))
 LIMIT %(limit)s
 """
 _OVERDUE = """
-SELECT id, 'start_deadline' FROM generation_job WHERE state = 'queued' AND start_deadline_at < %s
+SELECT id, 'start_deadline' FROM generation_job
+WHERE started_at IS NULL AND completed_at IS NULL AND start_deadline_at < %s AND stop_cause = ''
 UNION ALL
 SELECT id, 'deadline' FROM generation_job
 WHERE state IN ('queued', 'running', 'reconciling') AND deadline_at < %s AND stop_cause = ''

@@ -194,7 +194,7 @@ class TestSlow:
         shown, deadline = card(person, job_id, at=late), Job.objects.get().deadline_at
         assert (shown.state_label, shown.tone, shown.slow_until) == ("Slow", "warning", deadline)
         assert card(person, job_id).state_label == "Generating"
-        Job.objects.update(started_at=timezone.now() - timedelta(seconds=60))
+        Attempt.objects.update(started_at=timezone.now() - timedelta(seconds=60))
         page = person.browser().get("/studio").content.decode()
         assert "This takes longer than usual." in page
         assert f"{deadline:%H:%M} UTC</time>, it stops and your credits come back." in page

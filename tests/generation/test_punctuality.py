@@ -19,8 +19,8 @@ SLOTS = 4
 
 def line(*, rate, busy=SLOTS, mean_ms=1000.0, seen=None):
     return lines.LineView(
-        placement="cpu", lane="free", slots=SLOTS, busy=busy, rate=rate, mean_ms=mean_ms, ready=0, backlog_seconds=0,
-        oldest_seconds=0, wait_p50=None, wait_p90=None, jain=None, seen=seen or {},
+        placement="cpu", lane="free", slots=SLOTS, busy=busy, running=busy, rate=rate, mean_ms=mean_ms,
+        ready=0, backlog_seconds=0, oldest_seconds=0, wait_p50=None, wait_p90=None, jain=None, seen=seen or {},
     )  # fmt: skip
 
 
