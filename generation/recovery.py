@@ -206,8 +206,8 @@ FROM generation_step s JOIN generation_job j ON j.id = s.job_id
 JOIN generation_attempt a ON a.step_id = s.id AND a.no = s.attempt_no
 WHERE s.state IN ('submitting', 'awaiting', 'collecting', 'reconciling') AND s.lease_expires_at < now()
     AND ((s.lost_leases >= %(most)s AND s.state <> 'awaiting')
-        OR (a.handle IS NULL AND NOT s.revision_id = ANY(%(lookup)s) AND (
-            NOT s.revision_id = ANY(%(safe)s::text[] || %(unknown)s::text[]) OR j.stop_cause <> '')))
+        OR (a.handle IS NULL AND NOT s.revision_id = ANY(%(lookup)s)
+            AND (NOT s.revision_id = ANY(%(safe)s::text[] || %(unknown)s::text[]) OR j.stop_cause <> '')))
 LIMIT %(limit)s
 """
 _OVERDUE = """

@@ -125,7 +125,7 @@ def standing(*, workspace_id: UUID, sandbox: bool, known: Iterable[UUID], since:
     newer = min(since, max(names, default=since))
     with connection.cursor() as cursor:
         cursor.execute(_STANDING, {"workspace": workspace_id, "sandbox": sandbox, "known": names, "newer": newer})
-        return sorted((Standing(*row) for row in cursor.fetchall()), key=lambda job: job.id, reverse=True)
+        return sorted((Standing(*row) for row in cursor.fetchall()), key=lambda job: job.job_id, reverse=True)
 
 
 def lately(*, groups: Sequence[tuple[UUID, bool]], since: UUID) -> list[tuple[UUID, bool, Standing]]:

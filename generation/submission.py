@@ -151,10 +151,17 @@ def abandon_job(*, job_id: UUID, at: datetime) -> bool:
     return True
 
 
-def retry_job(*, caller: Principal, job_id: UUID, key: str, render: Render, at: datetime) -> Accepted:
+def retry_job(
+    *, caller: Principal, job_id: UUID, key: str, render: Render, at: datetime, at_most_as_before: bool = False
+) -> Accepted:
     """Runs the input of a job that did not deliver everything again, as a new job that names its parent. Its person
-    did what an operator might have done: its dead letters are closed."""
-    answer = run_again(caller=caller, job_id=job_id, key=key, render=render, at=at)
+    did what an operator might have done: its dead letters are closed.
+
+    `at_most_as_before` refuses when the price has risen since.
+    """
+    answer = run_again(
+        caller=caller, job_id=job_id, key=key, render=render, at=at, at_most_as_before=at_most_as_before
+    )  # fmt: skip
     if answer.job is not None:
         letters.resolve(
             job_id=job_id, how=REPLAYED, actor=f"user:{caller.user_id}", reason="tried again by its person", at=at,
@@ -166,7 +173,7 @@ def retry_job(*, caller: Principal, job_id: UUID, key: str, render: Render, at: 
 def run_again(
     *, caller: Principal, job_id: UUID, key: str, render: Render, at: datetime, at_most_as_before: bool = False
 ) -> Accepted:
-    """`retry_job` without a look at dead letters. `at_most_as_before` refuses when the price has risen since."""
+    """`retry_job` without a look at dead letters."""
     old = selectors.get_job(workspace_id=caller.workspace_id, job_id=job_id, sandbox=caller.sandbox)
     if old.state not in state.RETRYABLE:
         raise StateConflict(f"A {old.state} job is not tried again.")
