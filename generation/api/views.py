@@ -105,10 +105,10 @@ class Generation(APIView):
         caller = current.principal(request)
         job = selectors.get_job(workspace_id=caller.workspace_id, job_id=job_id(public_id), sandbox=caller.sandbox)
         shown = _shown(job)
-        # Progress, the place in line and the start move without a new seq, so they are part of the tag; expected times
-        # are not: they move with the clock.
-        place, began = shown["queue"], int(job.started_at.timestamp()) if job.started_at else ""
-        tag = f'"{job.seq}-{round(job.progress * 1000)}-{place["position"] or ""}{place["reason"] or ""}-{began}"'
+        # Progress and the place in line move without a new seq, so they are part of the tag; expected times are not:
+        # they move with the clock.
+        place = shown["queue"]
+        tag = f'"{job.seq}-{round(job.progress * 1000)}-{place["position"] or ""}{place["reason"] or ""}"'
         known = parse_etags(request.headers.get("If-None-Match", ""))
         if "*" in known or tag in {value.removeprefix("W/") for value in known}:
             return Response(status=304, headers={"ETag": tag})
