@@ -24,6 +24,11 @@ class Migration(migrations.Migration):
                 help_text="when the first attempt began that its provider did not send away for want of room", null=True
             ),
         ),
+        migrations.AlterField(
+            model_name="punctuality",
+            name="late",
+            field=models.PositiveIntegerField(help_text="Started after its end, or ended unstarted then."),
+        ),
         migrations.RemoveIndex(model_name="job", name="generation_job_start_due"),
         migrations.AddIndex(
             model_name="job",
