@@ -8,7 +8,7 @@ from django.utils import timezone
 from core.ids import to_public
 from generation import cards, desk, execution, outlook, recovery, selectors
 from generation.models import Event, Job, Step
-from generation.verdicts import Park
+from generation.verdicts import Doubt, Park
 from providers.errors import NotYet, Overloaded, ProviderFailed, RateLimited
 from tests.factories import outlook as told
 from tests.factories.generation import claim, submit, work_off
@@ -116,6 +116,21 @@ class TestCard:
         assert "<span data-running>2</span>/2 slots used" in page
         assert "<span data-queued>4</span> waiting" in page
         assert page.count('data-place="held"') == 2
+
+
+class TestCancel:
+    def test_of_a_job_in_doubt_is_offered_and_works(self, person):
+        job_id = submit(person)
+        (begun,) = execution.begin(batch=claim(), owner="w", at=timezone.now())
+        desk.apply([Doubt(begun, 60.0)], at=timezone.now())
+        assert (Job.objects.get(id=job_id).state, card(person, job_id).can_cancel) == ("reconciling", True)
+        browser = person.browser()
+        address = f"/studio/jobs/{to_public('gen', job_id)}/cancel"
+        assert f'action="{address}"' in browser.get("/studio").content.decode()
+        assert browser.post(address).status_code == 302
+        job = Job.objects.get(id=job_id)
+        assert (job.state, job.stop_cause) == ("canceling", "cancel")
+        assert not card(person, job_id).can_cancel
 
 
 class TestApi:
