@@ -70,7 +70,7 @@ def drop(*, lanes: Collection[str]) -> None:
 
 
 def score(*, at: datetime) -> None:
-    """Judges the jobs that began since. One that ended without beginning was late if its time was over, else forgotten."""
+    """Judges the jobs that began since. What ended unbegun was late if its time was over, and else is forgotten."""
     with connection.cursor() as cursor:
         cursor.execute(_SCORE, {"at": at})
 
