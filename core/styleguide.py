@@ -61,6 +61,7 @@ class JobCard:
     retry_key: str = "styleguide"
     retry_label: str = "Try again · 40 credits"
     seq: int = 1
+    has_place: bool = False
     slots: tuple[Slot, ...] = ()
 
 

@@ -79,6 +79,7 @@ class JobCard:
     retry_key: str
     retry_label: str
     seq: int
+    has_place: bool
     slots: Sequence[Slot]
 
 
@@ -94,7 +95,7 @@ def cards(jobs: Sequence[JobView], *, at: datetime) -> list[JobCard]:
 def _card(
     job: JobView, files: Mapping[tuple[UUID, int], AssetView], models: Mapping[str, Any], expected: Outlook
 ) -> JobCard:
-    tone, label = ("warning", "Slow") if expected.slow_until else _LABELS[job.state]
+    tone, label = _label(job, expected)
     width, height = image.size_of(job.input)
     known = models.get(job.model.partition("@")[0])
     error = job.error or {}
@@ -104,9 +105,10 @@ def _card(
         asked=job.asked, width=width, height=height, model_name=known.name if known else job.model,
         procedural=bool(known and known.procedural), charge_label=_charge(job), cause=str(error.get("message", "")),
         money_note=_money(job), queue_note=_queue(job, expected), slow_until=expected.slow_until,
-        created_at=job.created_at, can_cancel=job.state in (state.QUEUED, state.RUNNING),
+        created_at=job.created_at, can_cancel=job.state in state.CANCELABLE,
         can_retry=job.state in state.RETRYABLE, seq=job.seq, retry_key=str(uuid4()),
         retry_label=f"Try again · {_credits(job.quoted)}",
+        has_place=job.is_live and job.place == state.PLACE_HELD,
         slots=[_slot(job, index, width, height, files) for index in range(job.asked)],
     )  # fmt: skip
 
@@ -122,18 +124,34 @@ def _slot(job: JobView, index: int, width: int, height: int, files: Mapping[tupl
         return Slot(index, "trashed", "", "", prompt, width, height)
     if outcome is not None or not job.is_live:
         return Slot(index, "failed", "", "", prompt, width, height)
-    return Slot(index, "running" if job.state == state.RUNNING else "pending", "", "", prompt, width, height)
+    at_work = job.state == state.RUNNING and job.is_under_way
+    return Slot(index, "running" if at_work else "pending", "", "", prompt, width, height)
+
+
+def _label(job: JobView, expected: Outlook) -> tuple[str, str]:
+    if expected.slow_until:
+        return "warning", "Slow"
+    if job.state == state.RUNNING and not job.is_under_way:
+        return "active", "Waiting"
+    return _LABELS[job.state]
 
 
 def _stage(job: JobView, expected: Outlook) -> str:
     if job.state == state.QUEUED:
-        return _WAITS.get(expected.reason or "") or _place(expected.position)
+        return _waits(expected)
     if job.state == state.RUNNING:
         done = sum(1 for output in job.outputs if output["status"] == "succeeded")
-        return f"{done} of {job.asked} ready" if job.asked > 1 and done else "Drawing"
+        ready = f"{done} of {job.asked} ready" if job.asked > 1 and done else ""
+        if job.is_under_way:
+            return ready or "Drawing"
+        return f"{ready}. {_waits(expected)}" if ready else _waits(expected)
     return {state.CANCELING: "Stopping the work", state.RECONCILING: "Asking the provider what became of it"}.get(
         job.state, ""
     )
+
+
+def _waits(expected: Outlook) -> str:
+    return _WAITS.get(expected.reason or "") or _place(expected.position)
 
 
 def _place(position: int | None) -> str:
@@ -148,7 +166,7 @@ def _queue(job: JobView, expected: Outlook) -> str:
     """When it begins, or when it is done, as far as anybody can say."""
     if expected.slow_until is not None:
         return "This takes longer than usual."
-    if job.state == state.QUEUED and expected.starts is not None:
+    if expected.starts is not None:
         if expected.starts.p90 <= _AT_ONCE_SECONDS:
             return "Starts in a moment"
         return f"Starts in about {_span(expected.starts)}"

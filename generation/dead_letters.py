@@ -46,11 +46,12 @@ class Choice:
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """How many jobs were replayed, refunded or discarded, the credits that went back, and the jobs that it was refused
-    for, each with the sentence that says why. Those stay open."""
+    for, each with the sentence that says why. Those stay open. `nothing` counts refunds of jobs that captured none."""
 
     jobs: int
     credits: int
     refused: tuple[tuple[UUID, str], ...]
+    nothing: int = 0
 
 
 def groups() -> list[Group]:
@@ -97,7 +98,7 @@ def replay(*, job_ids: Sequence[UUID], actor: str, reason: str, at: datetime) ->
 def refund(*, job_ids: Sequence[UUID], actor: str, reason: str, at: datetime) -> Resolved:
     """Gives back what was captured for jobs that delivered a part; one that delivered nothing kept nothing."""
     _check(job_ids, reason)
-    done, credits, refused = 0, 0, []
+    done, credits, nothing, refused = 0, 0, 0, []
     for job_id in job_ids:
         try:
             with transaction.atomic():
@@ -113,8 +114,8 @@ def refund(*, job_ids: Sequence[UUID], actor: str, reason: str, at: datetime) ->
         except DomainError as exc:
             refused.append((job_id, exc.detail))
             continue
-        done, credits = done + 1, credits + job.captured
-    return Resolved(done, credits, tuple(refused))
+        done, credits, nothing = done + 1, credits + job.captured, nothing + (not job.captured)
+    return Resolved(done, credits, tuple(refused), nothing)
 
 
 def discard(*, job_ids: Sequence[UUID], actor: str, reason: str, at: datetime) -> Resolved:

@@ -3,9 +3,9 @@
 Lives in Redis and rebuilds itself; a worker that is silent for a while does not count.
 """
 
-import time
 from contextlib import suppress
 from dataclasses import dataclass
+from threading import Event
 
 import orjson
 import redis
@@ -72,9 +72,11 @@ def _now() -> float:
     return float(seconds) + float(micros) / 1e6
 
 
-def heartbeat_forever(*, name: str, queues: tuple[str, ...], slots: int) -> None:
-    """Announces until the process ends. Runs in a thread of its own; a Redis that is away is waited for."""
-    while True:
+def heartbeat(*, name: str, queues: tuple[str, ...], slots: int, stop: Event) -> None:
+    """Announces until `stop` is set, and says then that the worker takes nothing more: nobody else could be sure to be
+    the last to speak. Runs in a thread of its own; a Redis that is away is waited for."""
+    while not stop.is_set():
         with suppress(redis.RedisError, OSError):
             announce(name=name, queues=queues, slots=slots)
-        time.sleep(ANNOUNCE_SECONDS)
+        stop.wait(ANNOUNCE_SECONDS)
+    leave(name=name)

@@ -16,7 +16,8 @@ from django.db import connection
 
 from core import queueing
 
-SNAPSHOT, PLACES = "wm:outlook", "wm:outlook:places"
+# Named anew when what is told takes another form: releases side by side do not read each other's.
+SNAPSHOT, PLACES = "wm:outlook:2", "wm:outlook:2:places"
 # As in sql/outlook.sql, where the limit must be a literal.
 FRONT = 1000
 _KEEP_SECONDS = 10
@@ -28,7 +29,8 @@ Line = tuple[str, str]
 class LineView:
     """A placement and lane as last seen. `rate` is expected milliseconds of work begun each second.
 
-    `ready` and `backlog_seconds` are of all that waits, at most some seconds older; `oldest_seconds` is of the front.
+    `busy` counts the steps in the slots that it may use, `running` its own. `ready` and `backlog_seconds` are of all
+    that waits, at most some seconds older; `oldest_seconds` is of the front.
     `seen` has how true times compared with plain ones, for `bands.around`. `jain` is None while too few compete.
     """
 
@@ -36,6 +38,7 @@ class LineView:
     lane: str
     slots: int
     busy: int
+    running: int
     rate: float
     mean_ms: float
     ready: int
@@ -165,6 +168,12 @@ def front() -> dict[Line, list[Row]]:
     for placement, lane, *row in _rows("SELECT * FROM generation_front()", {}):
         found.setdefault((placement, lane), []).append(Row(*row))
     return found
+
+
+def depths() -> dict[Line, tuple[int, float]]:
+    """Steps that wait and seconds of their work, by line, of its first five thousand."""
+    rows = _rows("SELECT * FROM generation_depth()", {})
+    return {(placement, lane): (ready, int(work) / 1000) for placement, lane, ready, work in rows}
 
 
 def busy() -> dict[Line, int]:

@@ -109,6 +109,7 @@ class Lookout:
         share = shares[lane] / sum(shares[name] for name in competing)
         return LineView(
             placement=placement, lane=lane, slots=slots, busy=_shared_busy(line, busy),
+            running=busy.get(line, 0),
             rate=1000 * slots * share * self._efficiency.get(placement, 1.0),
             mean_ms=sum(row.cost for row in rows) / len(rows) if rows else _ASSUMED_MS,
             # The front is fresher than the count, and all there is when it is short.

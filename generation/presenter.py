@@ -33,7 +33,7 @@ def generation(
         "object": "generation",
         "pipeline": job.pipeline,
         "status": job.state,
-        "stage": _STAGES.get(job.state),
+        "stage": _stage(job),
         "progress": job.progress,
         "queue": queue(job, expected or Outlook()),
         "model": {"requested": job.model_requested, "resolved": slug, "version": version, "fallback_from": None},
@@ -60,6 +60,12 @@ def generation(
             "events": f"/api/v1/generations/{public}/events",
         },
     }  # fmt: skip
+
+
+def _stage(job: JobView) -> str | None:
+    if job.state == state.RUNNING and not job.is_under_way:
+        return "queued"
+    return _STAGES.get(job.state)
 
 
 def generations(jobs: Sequence[JobView], *, at: datetime) -> list[dict[str, Any]]:

@@ -30,7 +30,8 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How a lane kept its word during the last day: `share` of `jobs` started inside their band."""
+    """How a lane kept its word during the last day: `share` of `jobs` started inside their band; `late` are also those
+    that ended unstarted after it."""
 
     lane: str
     jobs: int
@@ -69,7 +70,7 @@ def drop(*, lanes: Collection[str]) -> None:
 
 
 def score(*, at: datetime) -> None:
-    """Judges the jobs that began since; those that ended without beginning are forgotten."""
+    """Judges the jobs that began since. What ended unbegun was late if its time was over, and else is forgotten."""
     with connection.cursor() as cursor:
         cursor.execute(_SCORE, {"at": at})
 
@@ -101,13 +102,14 @@ WITH over AS (
     USING generation_expectation x LEFT JOIN generation_job j ON j.id = x.job_id
     WHERE e.job_id = x.job_id AND (j.id IS NULL OR j.started_at IS NOT NULL OR j.completed_at IS NOT NULL)
     RETURNING e.lane, e.plain_ms, e.least_ms, e.p90_ms,
-        greatest(extract(epoch FROM j.started_at - e.at) * 1000, 0) AS true_ms, j.started_at IS NOT NULL AS began
+        greatest(extract(epoch FROM coalesce(j.started_at, j.completed_at) - e.at) * 1000, 0) AS true_ms,
+        j.started_at IS NOT NULL AS began
 )
 INSERT INTO generation_punctuality AS p (hour, lane, bucket, jobs, inside, late)
 SELECT date_trunc('hour', %(at)s::timestamptz, 'UTC'), lane,
     floor(4 * ln((true_ms + 1000) / (plain_ms + 1000)) / ln(2)), count(*),
     count(*) FILTER (WHERE true_ms BETWEEN least_ms AND p90_ms), count(*) FILTER (WHERE true_ms > p90_ms)
-FROM over WHERE began GROUP BY 1, 2, 3
+FROM over WHERE began OR true_ms > p90_ms GROUP BY 1, 2, 3
 ON CONFLICT (hour, lane, bucket) DO UPDATE SET
     jobs = p.jobs + excluded.jobs, inside = p.inside + excluded.inside, late = p.late + excluded.late
 """

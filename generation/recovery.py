@@ -211,7 +211,8 @@ WHERE s.state IN ('submitting', 'awaiting', 'collecting', 'reconciling') AND s.l
 LIMIT %(limit)s
 """
 _OVERDUE = """
-SELECT id, 'start_deadline' FROM generation_job WHERE state = 'queued' AND start_deadline_at < %s
+SELECT id, 'start_deadline' FROM generation_job
+WHERE started_at IS NULL AND completed_at IS NULL AND start_deadline_at < %s AND stop_cause = ''
 UNION ALL
 SELECT id, 'deadline' FROM generation_job
 WHERE state IN ('queued', 'running', 'reconciling') AND deadline_at < %s AND stop_cause = ''

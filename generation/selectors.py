@@ -8,19 +8,21 @@ from uuid import UUID
 
 import orjson
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from core.errors import NotFound
 from generation import progress, state
 from generation.models import Attempt, Job
+from generation.state import PLACE_HELD
 
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """A step as people see it."""
+    """A step as people see it. `since` is when the attempt that is under way began; None while none is."""
 
     name: str
     state: str
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,16 @@ class JobView:
     completed_at: datetime | None = None
     progress: float = 0.0
     stop_cause: str = ""
+    place: str = PLACE_HELD
 
     @property
     def is_live(self) -> bool:
         return self.state in state.LIVE
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether an attempt of it is. A job that began may wait again: for its provider, a place or its turn."""
+        return any(step.since is not None for step in self.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +136,10 @@ def lately(*, groups: Sequence[tuple[UUID, bool]], since: UUID) -> list[tuple[UU
 
 
 def counts(*, workspace_id: UUID, sandbox: bool) -> tuple[int, int]:
-    """How many of a workspace's jobs run, and how many wait."""
-    states = list(
-        Job.objects.filter(workspace_id=workspace_id, sandbox=sandbox, state__in=state.LIVE).values_list(
-            "state", flat=True
-        )
-    )
-    waiting = states.count(state.QUEUED)
-    return len(states) - waiting, waiting
+    """How many of a workspace's jobs hold one of its places to run, and how many wait without one."""
+    live = Job.objects.filter(workspace_id=workspace_id, sandbox=sandbox, state__in=state.LIVE)
+    found: dict[str, int] = live.aggregate(held=Count("pk", filter=Q(place=PLACE_HELD)), all=Count("pk"))
+    return found["held"], found["all"] - found["held"]
 
 
 def attempts_of(*, workspace_id: UUID, job_id: UUID, sandbox: bool) -> list[Attempt]:
@@ -158,7 +162,10 @@ def events_after(positions: Iterable[tuple[UUID, int]]) -> list[tuple[UUID, int,
 
 
 def backlog() -> list[tuple[str, str, int, int, float]]:
-    """For each placement and lane: ready steps, running steps, and slot-seconds of work that waits."""
+    """For each placement and lane: ready steps, running steps, and slot-seconds of work that waits.
+
+    Reads all that waits: for whoever does so rarely. `outlook.lines_now` answers everybody else.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_BACKLOG)
         return [(place, lane, ready, busy, float(cost)) for place, lane, ready, busy, cost in cursor.fetchall()]
@@ -187,8 +194,8 @@ def _views(rows: Sequence[Job]) -> list[JobView]:
     steps: dict[UUID, list[StepView]] = {}
     with connection.cursor() as cursor:
         cursor.execute(_STEPS, [[row.id for row in rows]])
-        for job_id, name, step_state in cursor.fetchall():
-            steps.setdefault(job_id, []).append(StepView(name, step_state))
+        for job_id, *step in cursor.fetchall():
+            steps.setdefault(job_id, []).append(StepView(*step))
     running = progress.read([row.id for row in rows if row.state in (state.RUNNING, state.CANCELING)])
     return [_view(row, steps.get(row.id, []), running.get(row.id, {})) for row in rows]
 
@@ -202,7 +209,7 @@ def _view(row: Job, steps: Sequence[StepView], running: Mapping[str, float]) -> 
         outputs=sorted(row.outputs, key=lambda output: int(output["index"])), steps=steps, error=row.error,
         external_id=row.external_id, metadata=row.metadata, visibility=row.visibility, parent_id=row.parent_id,
         started_at=row.started_at, completed_at=row.completed_at, stop_cause=row.stop_cause,
-        progress=_progress(row.state, steps, running),
+        place=row.place, progress=_progress(row.state, steps, running),
     )  # fmt: skip
 
 
@@ -213,7 +220,15 @@ def _progress(job_state: str, steps: Iterable[StepView], running: Mapping[str, f
     return round(sum(parts) / len(parts), 3) if parts else 0.0
 
 
-_STEPS = "SELECT job_id, name, state FROM generation_step WHERE job_id = ANY(%s) ORDER BY job_id, position"
+# An attempt is under way from its begin to its end, also while its step waits for somebody to ask its provider.
+_STEPS = """
+SELECT s.job_id, s.name, s.state, CASE
+    WHEN s.token IS NOT NULL THEN (SELECT a.started_at FROM generation_attempt a WHERE a.id = s.token)
+    WHEN s.state IN ('submitting', 'awaiting', 'collecting', 'reconciling') THEN (
+        SELECT a.started_at FROM generation_attempt a WHERE a.step_id = s.id AND a.no = s.attempt_no)
+    END
+FROM generation_step s WHERE s.job_id = ANY(%s) ORDER BY s.job_id, s.position
+"""
 _STANDING = """
 SELECT id, seq, state FROM (
     SELECT id, seq, state, min(rank) AS rank FROM (

@@ -8,14 +8,14 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from core import telemetry
-from generation import selectors
+from generation import outlook
 from insights import overview
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
 class _Queue(Collector):
-    """Read from the tables at each scrape: a gauge that can not drift."""
+    """What stands in each line: told by the leading conductor, or counted up to a bound where nobody leads."""
 
     def collect(self) -> Iterable[Metric]:
         ready = GaugeMetricFamily("wildmind_steps_ready", "Steps that wait", labels=["placement", "lane"])
@@ -23,10 +23,10 @@ class _Queue(Collector):
         work = GaugeMetricFamily(
             "wildmind_backlog_seconds", "Expected slot-seconds that wait", labels=["placement", "lane"]
         )
-        for placement, lane, waiting, running, seconds in selectors.backlog():
-            ready.add_metric([placement, lane], waiting)
-            busy.add_metric([placement, lane], running)
-            work.add_metric([placement, lane], seconds)
+        for line in outlook.lines_now():
+            ready.add_metric([line.placement, line.lane], line.ready)
+            busy.add_metric([line.placement, line.lane], line.running)
+            work.add_metric([line.placement, line.lane], line.backlog_seconds)
         return [ready, busy, work]
 
     def describe(self) -> Iterable[Metric]:

@@ -11,6 +11,8 @@ from generation.punctuality import GOAL, Kept
 from generation.service import Stand
 
 _FRESH_SECONDS = 5.0
+# Fewer judged starts are no verdict.
+_ENOUGH = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,12 @@ class LaneRow:
     @property
     def below_goal(self) -> bool:
         percent = self.kept_percent
-        return percent is not None and percent < 100 * GOAL
+        return percent is not None and self.is_known and percent < 100 * GOAL
+
+    @property
+    def is_known(self) -> bool:
+        """Whether enough starts were judged to say anything."""
+        return self.kept is not None and self.kept.jobs >= _ENOUGH
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,10 @@ from celery.signals import (
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wildmind.settings.dev")
 
 _WAITING = "/providers"
+_LEAVE_SECONDS = 2.0
+
+_leaving = threading.Event()
+_hearts: list[threading.Thread] = []
 
 app = Celery("wildmind")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -32,16 +36,16 @@ def _announce(sender: Any, **_: Any) -> None:
     from generation import fleet  # noqa: PLC0415 - needs Django set up
 
     for name, queues, slots in _rooms(sender):
-        arguments = {"name": name, "queues": queues, "slots": slots}
-        threading.Thread(target=fleet.heartbeat_forever, kwargs=arguments, name="fleet", daemon=True).start()
+        arguments = {"name": name, "queues": queues, "slots": slots, "stop": _leaving}
+        heart = threading.Thread(target=fleet.heartbeat, kwargs=arguments, name="fleet", daemon=True)
+        heart.start()
+        _hearts.append(heart)
 
 
 @worker_shutting_down.connect
-def _leave(sender: Any, **_: Any) -> None:
-    from generation import fleet  # noqa: PLC0415 - needs Django set up
-
-    fleet.leave(name=str(sender))
-    fleet.leave(name=f"{sender}{_WAITING}")
+def _leave(**_: Any) -> None:
+    """At a signal: whoever announces hears it at once, and says that it was the last time."""
+    _leaving.set()
 
 
 @worker_shutdown.connect
@@ -53,6 +57,8 @@ def _land(**_: Any) -> None:
     from generation import runner  # noqa: PLC0415 - needs Django set up
 
     runner.drain(within_seconds=settings.GENERATION_LANDING_SECONDS)
+    for heart in _hearts:
+        heart.join(_LEAVE_SECONDS)
 
 
 def _rooms(sender: Any) -> list[tuple[str, tuple[str, ...], int]]:

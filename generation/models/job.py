@@ -46,7 +46,9 @@ class Job(models.Model):
     visibility = models.CharField(max_length=10, default="private")
     parent = models.ForeignKey("self", models.SET_NULL, null=True, db_index=False, related_name="+")
     created_at = models.DateTimeField()
-    started_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(
+        null=True, help_text="when the first attempt began that its provider did not send away for want of room"
+    )
     completed_at = models.DateTimeField(null=True)
     trashed_at = models.DateTimeField(null=True)
 
@@ -75,8 +77,8 @@ class Job(models.Model):
             ),
             models.Index(
                 fields=["start_deadline_at"],
-                condition=Q(state=state.QUEUED, start_deadline_at__isnull=False),
-                name="generation_job_start_due",
+                condition=Q(started_at=None, completed_at=None, start_deadline_at__isnull=False),
+                name="generation_job_unstarted",
             ),
             models.Index(fields=["deadline_at"], condition=Q(state__in=state.LIVE), name="generation_job_due"),
             models.Index(

@@ -47,7 +47,7 @@ class Punctuality(models.Model):
     bucket = models.SmallIntegerField()
     jobs = models.PositiveIntegerField()
     inside = models.PositiveIntegerField(help_text="Started within their band.")
-    late = models.PositiveIntegerField(help_text="Started after its end.")
+    late = models.PositiveIntegerField(help_text="Started after its end, or ended unstarted then.")
 
     class Meta:
         verbose_name_plural = "punctuality"

@@ -28,6 +28,10 @@ BEGIN
     ), moved AS (
         UPDATE generation_job j SET state = 'running', started_at = p_at, seq = j.seq + 1
         WHERE j.id IN (SELECT b.job_id FROM begun b) AND j.state = 'queued' RETURNING j.id, j.seq
+    ), again AS (
+        -- Begun before, when its provider had no room for it: this is when it starts.
+        UPDATE generation_job j SET started_at = p_at
+        WHERE j.id IN (SELECT b.job_id FROM begun b) AND j.started_at IS NULL AND j.state || '' <> 'queued'
     ), told AS (
         INSERT INTO generation_event (job_id, seq, type, data, at)
         SELECT m.id, m.seq, 'status', '{"status": "running"}', p_at FROM moved m

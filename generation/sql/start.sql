@@ -42,6 +42,10 @@ BEGIN
     ), moved AS (
         UPDATE generation_job j SET state = 'running', started_at = p_at, seq = j.seq + 1
         WHERE j.id IN (SELECT b.job_id FROM begun b) AND j.state || '' = 'queued' RETURNING j.id, j.seq
+    ), again AS (
+        -- Begun before, when its provider had no room for it: this is when it starts.
+        UPDATE generation_job j SET started_at = p_at
+        WHERE j.id IN (SELECT b.job_id FROM begun b) AND j.started_at IS NULL AND j.state || '' <> 'queued'
     ), told AS (
         INSERT INTO generation_event (job_id, seq, type, data, at)
         SELECT m.id, m.seq, 'status', '{"status": "running"}', p_at FROM moved m
@@ -171,6 +175,12 @@ BEGIN
     UPDATE generation_attempt SET outcome = 'failed', finished_at = p_at, error_code = p_attempt_row ->> 'error_code',
         provider_code = p_attempt_row ->> 'provider_code', detail = p_attempt_row ->> 'detail'
     WHERE step_id = p_step AND no = p_attempt;
+    -- A job of which nothing was begun has not started, whatever was asked for it: its start deadline counts on.
+    IF NOT EXISTS (SELECT 1 FROM generation_step g JOIN generation_attempt a ON a.step_id = g.id
+        WHERE g.job_id = s.job_id AND (a.handle IS NOT NULL
+            OR a.error_code NOT IN ('not_yet', 'rate_limited', 'overloaded'))) THEN
+        UPDATE generation_job SET started_at = NULL WHERE id = s.job_id AND started_at IS NOT NULL;
+    END IF;
     outcome := 'parked';
     seq := generation_reflect(s.job_id, p_at);
 END $$;

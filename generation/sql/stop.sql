@@ -21,7 +21,7 @@ BEGIN
         RETURN QUERY SELECT 'terminal'::text, j.state::text, j.seq::integer;
         RETURN;
     END IF;
-    IF p_cause = 'start_deadline' AND j.state <> 'queued' THEN
+    IF p_cause = 'start_deadline' AND j.started_at IS NOT NULL THEN
         RETURN QUERY SELECT 'started'::text, j.state::text, j.seq::integer;
         RETURN;
     END IF;

@@ -148,9 +148,9 @@ function connect() {
 function count() {
   const usage = document.getElementById("usage");
   if (!usage) return;
-  const having = (...states) => states.reduce((sum, state) => sum + document.querySelectorAll(`[data-status="${state}"]`).length, 0);
-  const running = having("running", "canceling", "reconciling");
-  const queued = having("queued");
+  const having = (place) => document.querySelectorAll(`[data-live="true"][data-place="${place}"]`).length;
+  const running = having("held");
+  const queued = having("none");
   usage.querySelector("[data-running]").textContent = running;
   usage.querySelector("[data-queued]").textContent = queued;
   usage.querySelector("[data-queued-text]").hidden = !queued;

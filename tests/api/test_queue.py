@@ -23,18 +23,18 @@ class TestQueue:
         found = api.get("/queue").json()
         assert found["service"] == {"level": 0, "message": "All work is taken."}
         assert {lane["lane"]: lane["depth"] for lane in found["lanes"]} == {"enterprise": 0, "pro": 0, "free": 2}
-        assert found["slots"] == {"used": 0, "allowed": person.principal.entitlements.max_running, "waiting": 1}
+        assert found["slots"] == {"used": 1, "allowed": person.principal.entitlements.max_running, "waiting": 0}
         assert [(item["id"], item["queue"]["position"]) for item in found["generations"]] == [
             (to_public("gen", mine), 1)
         ]
         assert found["generations"][0]["queue"]["starts_in_s"]["p50"] >= 0
 
-    def test_counts_slots_in_use(self, person, api):
-        submit(person)
-        submit(person)
-        execution.begin(batch=claim(limit=1), owner="w", at=timezone.now())
+    def test_counts_the_jobs_that_hold_a_place_as_slots_in_use(self, person, api):
+        person.limit(max_running=2)
+        for _ in range(3):
+            submit(person)
         slots = api.get("/queue").json()["slots"]
-        assert (slots["used"], slots["waiting"]) == (1, 1)
+        assert (slots["used"], slots["allowed"], slots["waiting"]) == (2, 2, 1)
 
     def test_keeps_sandbox_and_live_apart(self, person):
         submit(person)

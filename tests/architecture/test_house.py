@@ -94,6 +94,21 @@ class TestErrors:
         assert sorted(code for code in codes if f"`{code}`" not in documented) == []
 
 
+class TestStates:
+    def test_of_jobs_are_each_told_to_integrators(self):
+        from generation import state
+
+        documented = (ROOT / "docs" / "api.md").read_text()
+        (table,) = re.findall(r"\| `status` \| meaning \| captured \|\n((?:\|.*\n)+)", documented)
+        told = set(re.findall(r"`([a-z_]+)`", "".join(line.split("|")[1] for line in table.splitlines())))
+        (reserved,) = re.findall(r"`([a-z_]+)` is reserved and does not occur", documented)
+        assert told | {reserved} == set(state.ALL)
+        # What is told not to occur does not.
+        ends = (ROOT / "generation" / "sql" / "finish.sql").read_text()
+        assert f"THEN '{reserved}'" not in ends
+        assert "THEN 'partially_succeeded'" in ends
+
+
 class TestFiles:
     def test_of_the_kernel_are_a_closed_list(self):
         assert {path.stem for path in (ROOT / "core").glob("*.py")} == CORE

@@ -1,6 +1,7 @@
 """Screenshots of every page and state in both themes: `python -m tests.browser.shots URL FOLDER`."""
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -45,7 +46,7 @@ def _walk(browser: Browser, url: str, folder: Path, width: int, height: int, the
     page.wait_for_url("**/studio")
     shoot("studio-empty")
     _generate(page, "[[slow:3]] a red fox in a snowy pine forest at dawn", 4)
-    expect(page.locator("#feed article").first).to_contain_text("Generating", timeout=20_000)
+    expect(page.locator("#feed article").first).to_contain_text(re.compile("Waiting|Generating"), timeout=20_000)
     shoot("studio-running", full=False)
     expect(page.locator("#feed article").first).to_contain_text("Done", timeout=60_000)
     page.evaluate("document.querySelectorAll('[data-toast]').forEach(t => t.remove())")

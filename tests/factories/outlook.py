@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from generation import fleet, pace, service
+from generation import fleet, outlook, pace, service
 from generation.lookout import Lookout
 from insights import overview
 
@@ -24,4 +24,5 @@ def forget() -> None:
     """Empties what this process remembers of the queue."""
     service.forget()
     pace.forget()
+    outlook.forget()
     overview.forget()

@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts import current
 from core.errors import FieldsRejected
 from core.idempotency import Once
-from core.ids import to_public
+from core.ids import from_public, to_public
 from credits import ledger
 from credits import selectors as credits_of
 from generation import dead_letters, execution, presenter, recovery, submission
@@ -186,3 +186,31 @@ class TestAdmin:
         assert admin_client.post(page, {**form, "reason": "an outage"}, follow=True).status_code == 200
         letter.refresh_from_db()
         assert letter.state == "replayed"
+
+    def test_shows_open_letters_unless_asked_for_others(self, person, admin_client):
+        jobs = [to_public("gen", submit(person, prompt="[[fail:provider]] a fox")) for _ in range(2)]
+        work_off()
+        DeadLetter.objects.filter(job_id=from_public("gen", jobs[0])).update(
+            state="discarded", resolved_at=timezone.now()
+        )
+        page = "/admin/generation/deadletter/"
+
+        def shown(**asked):
+            text = admin_client.get(page, asked).content.decode()
+            return [job for job in jobs if job in text]
+
+        assert shown() == shown(state="open") == shown(cause="provider_failed") == [jobs[1]]
+        assert shown(state="discarded") == [jobs[0]]
+        assert shown(state="all") == jobs
+
+    def test_says_of_a_refund_that_it_gave_nothing(self, person, admin_client):
+        failed = submit(person, prompt="[[fail:provider]] a fox")
+        partly = submit(person, prompt="[[fail:partial]] foxes", n=2)
+        work_off()
+        letters = [str(pk) for pk in DeadLetter.objects.values_list("pk", flat=True)]
+        form = {"action": "refund", "_selected_action": letters, "reason": "an outage"}
+        answer = admin_client.post("/admin/generation/deadletter/", form, follow=True)
+        assert [str(message) for message in answer.context["messages"]] == [
+            "2 jobs: done. 5 credits went back.", "1 of them had captured nothing, so nothing went back for them.",
+        ]  # fmt: skip
+        assert set(DeadLetter.objects.values_list("job_id", "state")) == {(failed, "refunded"), (partly, "refunded")}

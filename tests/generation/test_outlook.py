@@ -5,11 +5,14 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from generation import cards, execution, lines, outlook, pace, selectors, service
 from generation.models import Attempt, Job
 from generation.selectors import StepView
+from insights import metrics
 from tests.factories import outlook as told
 from tests.factories.generation import claim, submit, work_off
 
@@ -48,6 +51,14 @@ def crowd(job_id, number):
         )
 
 
+def entries():
+    """How many waiting steps this transaction has read in fair order."""
+    index = "'generation_step_fair_order'::regclass"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_stat_get_xact_tuples_returned({index})")
+        return cursor.fetchone()[0]
+
+
 class TestPosition:
     @pytest.mark.parametrize("leader", [True, False], ids=["told by a leader", "counted without one"])
     def test_is_the_jobs_ahead_in_fair_order(self, person, stranger, leader):
@@ -80,12 +91,6 @@ class TestPosition:
             work()
             return entries() - before
 
-        def entries():
-            index = "'generation_step_fair_order'::regclass"
-            with connection.cursor() as cursor:
-                cursor.execute(f"SELECT pg_stat_get_xact_tuples_returned({index})")
-                return cursor.fetchone()[0]
-
         assert 0 < read(lines.front) < 2000
         assert 0 < read(lambda: lines.count_ahead([mine])) < 2000
 
@@ -98,6 +103,44 @@ class TestPosition:
             service.forget()
             with django_assert_num_queries(2):
                 outlook.of(some, at=at)
+
+
+class TestDepth:
+    PATHS = ("/api/v1/queue", "/status.json", "/metrics")
+
+    def ask(self, person, path):
+        if path.startswith("/api"):
+            return person.api().get("/queue")
+        return Client().get(path)
+
+    @pytest.mark.parametrize("path", PATHS)
+    def test_is_counted_once_in_five_seconds_and_never_all_of_it(self, person, stranger, path):
+        crowd(submit(stranger), 6000)
+        # Whoever reads first also passes what tests before left in the index.
+        lines.depths()
+        with CaptureQueriesContext(connection) as asked:
+            before = entries()
+            for _ in range(3):
+                assert self.ask(person, path).status_code == 200
+            assert 0 < entries() - before < 6000
+        counts = [query["sql"] for query in asked if "generation_depth" in query["sql"]]
+        assert len(counts) == 1
+
+    def test_is_what_the_leader_told(self, person, stranger):
+        crowd(submit(stranger), 6000)
+        told.slots(1)
+        told.look(timezone.now())
+        found = {line.lane: (line.ready, line.running) for line in outlook.lines_now()}
+        assert found == {"free": (6001, 0)}
+        with CaptureQueriesContext(connection) as asked:
+            assert 'wildmind_steps_ready{lane="free",placement="cpu"} 6001.0' in metrics.exposition().decode()
+        assert not [query for query in asked if "generation_step" in query["sql"]]
+
+    def test_without_a_leader_is_told_up_to_a_bound(self, person, stranger):
+        crowd(submit(stranger), 6000)
+        execution.begin(batch=claim(limit=2), owner="w", at=timezone.now())
+        (line,) = outlook.lines_now()
+        assert (line.ready, line.backlog_seconds, line.running) == (5000, 250, 2)
 
 
 class TestTimes:
@@ -194,7 +237,7 @@ class TestSlow:
         shown, deadline = card(person, job_id, at=late), Job.objects.get().deadline_at
         assert (shown.state_label, shown.tone, shown.slow_until) == ("Slow", "warning", deadline)
         assert card(person, job_id).state_label == "Generating"
-        Job.objects.update(started_at=timezone.now() - timedelta(seconds=60))
+        Attempt.objects.update(started_at=timezone.now() - timedelta(seconds=60))
         page = person.browser().get("/studio").content.decode()
         assert "This takes longer than usual." in page
         assert f"{deadline:%H:%M} UTC</time>, it stops and your credits come back." in page

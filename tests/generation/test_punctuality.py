@@ -19,8 +19,8 @@ SLOTS = 4
 
 def line(*, rate, busy=SLOTS, mean_ms=1000.0, seen=None):
     return lines.LineView(
-        placement="cpu", lane="free", slots=SLOTS, busy=busy, rate=rate, mean_ms=mean_ms, ready=0, backlog_seconds=0,
-        oldest_seconds=0, wait_p50=None, wait_p90=None, jain=None, seen=seen or {},
+        placement="cpu", lane="free", slots=SLOTS, busy=busy, running=busy, rate=rate, mean_ms=mean_ms,
+        ready=0, backlog_seconds=0, oldest_seconds=0, wait_p50=None, wait_p90=None, jain=None, seen=seen or {},
     )  # fmt: skip
 
 
@@ -104,6 +104,21 @@ class TestScore:
         assert (kept.jobs, kept.inside, kept.late) == (3, 1, 1)
         # The fourth was canceled, the fifth still waits.
         assert list(Expectation.objects.values_list("job_id", flat=True)) == [jobs[4]]
+
+    @pytest.mark.parametrize("end", ["aborted", "canceled"])
+    def test_counts_who_gave_up_after_the_told_time_as_late_and_before_it_not_at_all(self, person, end):
+        soon = timezone.now() + timedelta(seconds=1)
+        jobs = [submit(person, start_deadline_seconds=1) for _ in range(2)]
+        for job_id, seconds_ago in zip(jobs, (600, 2), strict=True):
+            self.told(job_id, seconds_ago=seconds_ago, least=0, p90=30)
+        for job_id in jobs:
+            cause = "start_deadline" if end == "aborted" else "cancel"
+            submission.stop_job(workspace_id=None, job_id=job_id, cause=cause, at=soon)
+            assert Job.objects.get(id=job_id).state == end
+        punctuality.score(at=soon)
+        kept = punctuality.kept(at=soon)["free"]
+        assert (kept.jobs, kept.inside, kept.late) == (1, 0, 1)
+        assert not Expectation.objects.exists()
 
     def test_teaches_the_next_bands(self, person):
         self.told(submit(person), seconds_ago=59, least=0, p90=30)

@@ -71,7 +71,7 @@ class TestStatus:
 class TestOperations:
     def test_shows_lanes_and_kept_words_in_a_fixed_number_of_statements(self, person):
         hour = timezone.now().replace(minute=0, second=0, microsecond=0)
-        Punctuality.objects.create(hour=hour, lane="free", bucket=0, jobs=10, inside=7, late=3)
+        Punctuality.objects.create(hour=hour, lane="free", bucket=0, jobs=20, inside=14, late=6)
         browser = make_person(staff=True).browser()
         asked = []
         for more in (1, 10):
@@ -84,7 +84,19 @@ class TestOperations:
                 page = browser.get("/admin/operations/").content.decode()
             asked.append(len(queries))
         assert asked[0] == asked[1]
-        assert "70 % of 10, below the goal of 80 %" in page
+        assert "70 % of 20, below the goal of 80 %" in page
+
+    @pytest.mark.parametrize(
+        ("jobs", "inside", "said"),
+        [
+            (1, 0, "0 % of 1, too few to say"), (19, 19, "100 % of 19, too few to say"),
+            (20, 15, "75 % of 20, below the goal of 80 %"), (20, 16, "80 % of 20</td>"),
+        ],
+    )  # fmt: skip
+    def test_give_no_verdict_on_a_few_starts(self, jobs, inside, said):
+        hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+        Punctuality.objects.create(hour=hour, lane="free", bucket=0, jobs=jobs, inside=inside, late=jobs - inside)
+        assert said in make_person(staff=True).browser().get("/admin/operations/").content.decode()
 
 
 class TestMetrics:

@@ -44,4 +44,6 @@ class Command(BaseCommand):
         audit.record(action=f"job.{verb}", actor=actor, at=now, target=f"{came.jobs} jobs", reason=reason)
         for job_id, why in came.refused:
             self.stdout.write(f"{to_public('gen', job_id)} stays open: {why}")
+        if came.nothing:
+            self.stdout.write(f"{came.nothing} jobs had captured nothing: nothing went back for them")
         self.stdout.write(f"{verb}: {came.jobs} jobs, {came.credits} credits went back, {len(came.refused)} stay open")
