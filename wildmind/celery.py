@@ -4,7 +4,7 @@ import os
 import threading
 from typing import Any
 
-from celery import Celery
+from celery import Celery, bootsteps
 from celery.signals import (
     setup_logging,
     worker_process_shutdown,
@@ -24,6 +24,20 @@ _hearts: list[threading.Thread] = []
 app = Celery("wildmind")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+class Steadfast(bootsteps.Step):
+    """Keeps a worker alive whose message is over while the broker is away.
+
+    It is acknowledged on a connection that is closed by then, and kombu's Redis transport says so with an
+    AttributeError, which Celery does not count as a lost connection: it would end. The message may be lost with it.
+    """
+
+    def __init__(self, parent: Any, **_: Any) -> None:
+        parent.connection_errors = (*parent.connection_errors, AttributeError)
+
+
+app.steps["consumer"].add(Steadfast)
 
 
 @setup_logging.connect

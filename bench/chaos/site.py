@@ -115,7 +115,8 @@ class Site:
     def kill(self, name: str) -> None:
         """kill -9 of a program and all below it: nothing of it can tidy up."""
         process = self.stand.running.pop(name)
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
     def below(self, name: str) -> set[int]:

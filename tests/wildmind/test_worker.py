@@ -61,3 +61,13 @@ class TestShutdown:
         time.sleep(0.3)
         assert names() == set()
         assert not any(heart.is_alive() for heart in celery._hearts)
+
+
+class TestBrokerAway:
+    def test_as_kombu_tells_it_to_a_message_that_is_over_ends_no_worker(self):
+        from celery.worker.consumer import Consumer as Real
+
+        controller = SimpleNamespace(timer=None, use_eventloop=False, state=None)
+        consumer = Real(lambda *_: None, app=celery.app, pool=None, controller=controller)
+        assert AttributeError in consumer.connection_errors
+        assert AttributeError not in celery.app.connection_for_read().connection_errors
