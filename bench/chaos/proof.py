@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from django.db import connections
 from django.utils import timezone
 
 from assets import rendering
@@ -95,6 +96,8 @@ def examine(site: Site, crowd: Crowd, report: Report) -> None:
 
 def _await_renditions(site: Site, report: Report) -> None:
     """Smaller versions come after the result, and whatever became of the messages that asked for them."""
+    # This process's own connections may be of before a crash.
+    connections.close_all()
     until = time.monotonic() + _RENDITIONS_SECONDS
     with psycopg.connect(site.environ["DATABASE_URL"], autocommit=True) as connection:
         while time.monotonic() < until:
