@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from django.db import connections
 from django.utils import timezone
 
 from assets import rendering
+from bench import people
 from bench.chaos.crowd import Crowd
 from bench.chaos.site import Site
 from bench.measure import percentile
@@ -97,7 +97,7 @@ def examine(site: Site, crowd: Crowd, report: Report) -> None:
 def _await_renditions(site: Site, report: Report) -> None:
     """Smaller versions come after the result, and whatever became of the messages that asked for them."""
     # This process's own connections may be of before a crash.
-    connections.close_all()
+    people.use_database(site.database)
     until = time.monotonic() + _RENDITIONS_SECONDS
     with psycopg.connect(site.environ["DATABASE_URL"], autocommit=True) as connection:
         while time.monotonic() < until:

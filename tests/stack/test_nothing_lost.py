@@ -123,9 +123,10 @@ class TestCancelWhileRunning:
         caller.post(f"/generations/{made['id']}/cancel", {})
         stack.wait(lambda: status(caller, made["id"]) == "canceled", "the job is canceled", seconds=10)
         assert time.monotonic() - began < 5
-        assert caller.get(f"/generations/{made['id']}")["charge"] == {
-            "quoted": 5, "held": 0, "captured": 0, "released": 5, "reason": "canceled_while_running",
-        }  # fmt: skip
+        charge = caller.get(f"/generations/{made['id']}")["charge"]
+        # It is sent away until its time has come: between two tries it has not begun.
+        assert charge.pop("reason") in {"canceled_while_running", "canceled_before_start"}
+        assert charge == {"quoted": 5, "held": 0, "captured": 0, "released": 5}
         assert caller.get("/wallet")["available"] == 100
 
 
