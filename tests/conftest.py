@@ -13,8 +13,9 @@ def pytest_configure() -> None:
     os.environ.setdefault("WILDMIND_TEST_RUN", uuid4().hex[:10])
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one set of processes run in one test worker: the processes are started once."""
+    """Tests of one set of processes run in one test worker: the processes are started once. Before xdist looks."""
     for item in items:
         for name in {"stack", "sqs_stack", "many"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.xdist_group(name))
