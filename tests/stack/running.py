@@ -6,9 +6,11 @@ A process is named by its kind, or by kind and a word when there are several: `w
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -179,6 +181,8 @@ def create(folder: Path, *, sqs: bool = False) -> Stack:
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_template()]).fetchone():
             _prepare(stack)
         connection.execute(f"CREATE DATABASE {urlsplit(own).path[1:]} TEMPLATE {_template()}")
+    # What the seed's rows name.
+    shutil.copytree(_template_folder() / "media", folder / "data" / "media")
     return stack
 
 
@@ -186,7 +190,10 @@ def _prepare(stack: Stack) -> None:
     """The template of this run; one whose making broke off bears another name."""
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {_template()}_begun")
-        made = replace(stack, environ={**stack.environ, "DATABASE_URL": _database(f"{_template()}_begun")})
+        made = replace(stack, environ={
+            **stack.environ, "DATABASE_URL": _database(f"{_template()}_begun"),
+            "WILDMIND_DATA_DIR": str(_template_folder()),
+        })  # fmt: skip
         made.manage("prepare")
         connection.execute(f"ALTER DATABASE {_template()}_begun RENAME TO {_template()}")
 
@@ -196,10 +203,15 @@ def forget_template() -> None:
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         for name in (_template(), f"{_template()}_begun"):
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    shutil.rmtree(_template_folder(), ignore_errors=True)
 
 
 def _template() -> str:
     return f"stack_template_{os.environ['WILDMIND_TEST_RUN']}"
+
+
+def _template_folder() -> Path:
+    return Path(tempfile.gettempdir()) / _template()
 
 
 def _database(name: str) -> str:
