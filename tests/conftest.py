@@ -3,14 +3,33 @@
 import os
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 
 def pytest_configure() -> None:
     # The test workers get it from the process that starts them.
     os.environ.setdefault("WILDMIND_TEST_RUN", uuid4().hex[:10])
+
+
+class _Together(LoadScopeScheduling):
+    """Tests of one set of processes run in one test worker, so that these are started once; the others one by one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((name for name, paths in _SETS.items() if nodeid.startswith(paths)), nodeid)
+
+
+_SETS = {
+    "site": ("tests/browser/", "tests/stack/test_nothing_lost.py", "tests/flows/test_readme.py"),
+    "sqs": ("tests/stack/test_sqs.py",), "many": ("tests/stack/test_scale.py",),
+}  # fmt: skip
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    return _Together(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

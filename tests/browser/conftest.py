@@ -15,9 +15,13 @@ _FLAGS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A real Chromium: the one that `make test` found, or one on the PATH."""
+    """A real Chromium: the one that `make test` found, or one on the PATH.
+
+    It ends with its module: while it is there an event loop runs in this thread, and Django lets nobody near the
+    database.
+    """
     path = os.environ.get("WILDMIND_BROWSER") or shutil.which("chromium") or shutil.which("google-chrome")
     if not path:
         pytest.skip("NO BROWSER: no Chromium on the PATH and none named by WILDMIND_BROWSER.")

@@ -54,7 +54,7 @@ class TestDatabaseThatDies:
             cwd=ROOT, env=self.environ, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
-            stand.wait(lambda: told.exists() and told.stat().st_size > before + 2_000, "the storm rages")
+            stand.wait(lambda: told.exists() and told.stat().st_size > before + 8_000, "the storm rages")
             time.sleep(0.5)
             data = next(Path(stand.room).glob("**/postmaster.pid"))
             os.kill(int(data.read_text().splitlines()[0]), signal.SIGQUIT)
