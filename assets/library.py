@@ -1,4 +1,4 @@
-"""The verbs of stored media: store a result, make its smaller versions, trash it.
+"""The verbs of stored media: store a result, trash it. Its smaller versions are `rendering`'s.
 
 Bytes go to storage first; their rows follow in the caller's transaction.
 """
@@ -6,7 +6,7 @@ Bytes go to storage first; their rows follow in the caller's transaction.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,17 +14,13 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 
+from assets import rendering
 from assets.models import Asset
-from assets.queues import MAKE_RENDITIONS
 from assets.renditions import size_of_image
 from core.errors import NotFound
 from core.ids import uuid7
 
 _ENDINGS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
-# Pictures in one message: some tenths of a second of work.
-_RENDER_AT_ONCE = 8
-# After this the message that asked for smaller versions is taken for lost.
-_RENDER_GRACE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +74,8 @@ def store_output(*, source: Source, content: bytes, media_type: str, meta: Mappi
 def record(results: Sequence[Result], *, at: datetime) -> None:
     """Adds the rows of stored results, in one statement. Part of the transaction that settles their jobs; workers make
     the smaller versions once that is durable."""
-    rows = [_row(result, at) for result in results]
-    Asset.objects.bulk_create(rows)
-    for first in range(0, len(rows), _RENDER_AT_ONCE):
-        MAKE_RENDITIONS.on_commit(asset_ids=[str(row.id) for row in rows[first : first + _RENDER_AT_ONCE]])
+    Asset.objects.bulk_create(_row(result, at) for result in results)
+    rendering.ask(asset_ids=[result.stored.asset_id for result in results])
 
 
 def _row(result: Result, at: datetime) -> Asset:
@@ -91,7 +85,7 @@ def _row(result: Result, at: datetime) -> Asset:
         source_index=source.index, kind=stored.media_type.split("/")[0], media_type=stored.media_type,
         storage_key=stored.storage_key, size_bytes=stored.size_bytes, sha256=stored.sha256, width=stored.width,
         height=stored.height, caption=result.caption, model=result.model, meta=dict(stored.meta), created_at=at,
-        render_due_at=at + _RENDER_GRACE,
+        render_due_at=at + rendering.GRACE,
     )  # fmt: skip
 
 

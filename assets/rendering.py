@@ -15,9 +15,19 @@ from assets.queues import MAKE_RENDITIONS
 from assets.renditions import smaller
 
 _log = structlog.get_logger(__name__)
+# After this the first message is taken for lost.
+GRACE = timedelta(minutes=1)
 _AGAIN_AFTER = timedelta(minutes=10)
 _GIVEN_UP_AFTER = timedelta(days=1)
 _MENDED_AT_ONCE = 200
+# Pictures in one message: some tenths of a second of work.
+_MOST_A_MESSAGE = 8
+
+
+def ask(*, asset_ids: Sequence[UUID]) -> None:
+    """Asks workers for the smaller versions of these pictures, once this transaction is durable."""
+    for first in range(0, len(asset_ids), _MOST_A_MESSAGE):
+        MAKE_RENDITIONS.on_commit(asset_ids=[str(one) for one in asset_ids[first : first + _MOST_A_MESSAGE]])
 
 
 def render(*, asset_ids: Sequence[UUID]) -> None:
@@ -42,7 +52,8 @@ def mend(*, at: datetime) -> int:
         Asset.objects.filter(id__in=late).update(render_due_at=None)
         Asset.objects.filter(id__in=again).update(render_due_at=at + _AGAIN_AFTER)
         for asset_id in again:
-            MAKE_RENDITIONS.on_commit(asset_ids=[str(asset_id)])
+            # Each by itself: one of them may be what its worker died of.
+            ask(asset_ids=[asset_id])
     for asset_id in late:
         _log.error("assets.renditions.given_up", asset=str(asset_id))
     return len(found)

@@ -3,7 +3,7 @@
 Everything is found through partial indexes on live rows, judged by the database's clock.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -37,8 +37,10 @@ def sweep(*, at: datetime, leases: bool = True) -> int:
     """
     moved = _release_due(at)
     if leases:
-        moved += _requeue_unstarted() + _requeue_lost() + _doubt_lost(at)
-        moved += _each(_given_up(), lambda ending: settlement.finish([ending], at=at))
+        moved += _requeue_unstarted()
+        if lost := _lost_revisions():
+            moved += _requeue_lost(lost) + _doubt_lost(lost, at)
+            moved += _each(_given_up(lost), lambda ending: settlement.finish([ending], at=at))
     moved += _each(_overdue(at), lambda due: submission.stop_job(workspace_id=None, job_id=due[0], cause=due[1], at=at))
     moved += _each(_abandoned(at), lambda job_id: submission.abandon_job(job_id=job_id, at=at))
     if moved:
@@ -79,37 +81,40 @@ def _release_due(at: datetime) -> int:
     return int(returned) + _execute(_DUE, [])
 
 
-def _requeue_lost() -> int:
+def _requeue_lost(lost: Mapping[str, str]) -> int:
     """Begun by a worker that died: again, where repeating is safe; on from its provider's handle, if there is one."""
-    return _execute(_REQUEUE, [settings.GENERATION_MAX_LOST_LEASES - 1, _lost_revisions("safe")])
+    return _execute(_REQUEUE, [settings.GENERATION_MAX_LOST_LEASES - 1, _of_kind(lost, "safe")])
 
 
-def _doubt_lost(at: datetime) -> int:
+def _doubt_lost(lost: Mapping[str, str], at: datetime) -> int:
     """What may be under way at a provider that can be asked, or that will tell. Each by itself: jobs of several
     workspaces locked in one statement would wait for whoever locks them in another order, who waits for us."""
     with connection.cursor() as cursor:
-        cursor.execute(_LOST, [_lost_revisions("lookup"), settings.GENERATION_MAX_LOST_LEASES - 1, _BATCH])
-        lost = cursor.fetchall()
-        for step_id, number in lost:
+        cursor.execute(_LOST, [_of_kind(lost, "lookup"), settings.GENERATION_MAX_LOST_LEASES - 1, _BATCH])
+        steps = cursor.fetchall()
+        for step_id, number in steps:
             cursor.execute("SELECT outcome FROM generation_doubt(%s, %s, 1.0, true, %s)", [step_id, number, at])
-    return len(lost)
+    return len(steps)
 
 
-def _given_up() -> Iterator[Ending]:
-    """What is poison, was to stop anyway, or may have been paid for and cannot be asked about."""
+def _given_up(lost: Mapping[str, str]) -> Iterator[Ending]:
+    """What is poison, was to stop anyway, or may have been paid for and cannot be asked about.
+
+    Only of the revisions looked at: a lease that ran out since belongs to the next sweep, which knows its kind.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             _GIVE_UP,
             {
-                "safe": _lost_revisions("safe"), "lookup": _lost_revisions("lookup"),
-                "unknown": _lost_revisions("unknown"),
+                "judged": list(lost), "lookup": _of_kind(lost, "lookup"),
+                "again": _of_kind(lost, "safe", "unknown"),
                 "most": settings.GENERATION_MAX_LOST_LEASES - 1, "limit": _BATCH,
             },
         )  # fmt: skip
         rows = cursor.fetchall()
-    for lost, *row in rows:
+    for lost_leases, *row in rows:
         step = decode_started(tuple(row))
-        if lost >= settings.GENERATION_MAX_LOST_LEASES - 1:
+        if lost_leases >= settings.GENERATION_MAX_LOST_LEASES - 1:
             yield Ending(step, "failed", fault=_POISON, only_expired=True)
         elif step.stop_cause:
             yield Ending(step, "canceled", only_expired=True)
@@ -117,15 +122,19 @@ def _given_up() -> Iterator[Ending]:
             yield Ending(step, "failed", fault=_UNKNOWN, only_expired=True)
 
 
-def _lost_revisions(kind: str) -> list[str]:
-    """Revisions among the steps whose leases ran out that may simply be asked again (safe), or asked about (lookup)."""
+def _lost_revisions() -> dict[str, str]:
+    """Revisions among the steps whose leases ran out, by what may be done: repeat (safe), ask (lookup), neither
+    (never), or leave it to a process that knows (unknown)."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT revision_id FROM generation_step "
             "WHERE state IN ('submitting', 'awaiting', 'collecting', 'reconciling') AND lease_expires_at < now()"
         )
-        found = [gateway.revision(row[0]) for row in cursor.fetchall()]
-    return [revision.id for revision in found if _kind(revision) == kind]
+        return {row[0]: _kind(gateway.revision(row[0])) for row in cursor.fetchall()}
+
+
+def _of_kind(lost: Mapping[str, str], *kinds: str) -> list[str]:
+    return [revision_id for revision_id, kind in lost.items() if kind in kinds]
 
 
 def _kind(revision: Revision) -> str:
@@ -207,7 +216,8 @@ JOIN generation_attempt a ON a.step_id = s.id AND a.no = s.attempt_no
 WHERE s.state IN ('submitting', 'awaiting', 'collecting', 'reconciling') AND s.lease_expires_at < now()
     AND ((s.lost_leases >= %(most)s AND s.state <> 'awaiting')
         OR (a.handle IS NULL AND NOT s.revision_id = ANY(%(lookup)s)
-            AND (NOT s.revision_id = ANY(%(safe)s::text[] || %(unknown)s::text[]) OR j.stop_cause <> '')))
+            AND (NOT s.revision_id = ANY(%(again)s) OR j.stop_cause <> '')))
+    AND s.revision_id = ANY(%(judged)s)
 LIMIT %(limit)s
 """
 _OVERDUE = """

@@ -203,13 +203,14 @@ class _Runner:
 
     def _write_forever(self) -> None:
         while True:
-            notes = self._gathered()
-            while notes:
+            left = [self._gathered()]
+            while left:
+                notes, *rest = left
                 try:
                     self._write(notes)
-                    notes = []
+                    left = rest
                 except Exception as exc:  # noqa: BLE001 - the edge of the thread: one odd answer must not end it for all
-                    notes = self._after(exc, notes)
+                    left = [*self._after(exc, notes), *rest]
                 finally:
                     close_old_connections()
 
@@ -235,23 +236,16 @@ class _Runner:
         for note in over:
             self.flights.pop(note.flight.key, None)
 
-    def _after(self, exc: Exception, notes: list[_Note]) -> list[_Note]:
-        """A database that is away is waited for; gives what is still to be written then. Of what cannot be written,
-        each note is tried by itself, and the one that it lies at is its step's failure and nobody else's."""
+    def _after(self, exc: Exception, notes: list[_Note]) -> list[list[_Note]]:
+        """What is to be written next. A database that is away is waited for. Of what cannot be written each note is
+        tried by itself, and the one that it lies at is its step's failure and nobody else's."""
         if _is_away(exc):
             _log.warning("runner.database.away", kind=type(exc).__name__)
             time.sleep(_DATABASE_AWAY_SECONDS)
-            return notes
+            return [notes]
         if len(notes) > 1:
-            for place, note in enumerate(notes):
-                try:
-                    self._write([note])
-                except Exception as mistake:  # noqa: BLE001 - as above
-                    if _is_away(mistake):
-                        return notes[place:]
-                    self._give_up(note, mistake)
-        else:
-            self._give_up(notes[0], exc)
+            return [[note] for note in notes]
+        self._give_up(notes[0], exc)
         return []
 
     def _give_up(self, note: _Note, exc: Exception) -> None:

@@ -125,14 +125,10 @@ def stop_job(*, workspace_id: UUID | None, job_id: UUID, cause: str, at: datetim
             "SELECT outcome, job_state, seq FROM generation_stop(%s, %s, %s, %s)", [job_id, workspace_id, cause, at]
         )
         outcome, job_state, seq = cursor.fetchone()
-        if outcome == "not_found":
-            raise NotFound
-        cursor.execute("SELECT workspace_id, sandbox FROM generation_job WHERE id = %s", [job_id])
-        owner, sandbox = cursor.fetchone()
+    if outcome == "not_found":
+        raise NotFound
     if outcome in {"stopped", "stopping"}:
-        group = push.group_of(owner, sandbox=sandbox)
-        told = events.status(group, job_id=job_id, seq=seq, value=job_state, done=outcome == "stopped")
-        transaction.on_commit(lambda: events.send([told, events.woken(job_id)], nudge=True))
+        _tell_stopped(job_id, seq, job_state, done=outcome == "stopped")
     return str(outcome)
 
 
@@ -141,14 +137,20 @@ def abandon_job(*, job_id: UUID, at: datetime) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT outcome, job_state, seq FROM generation_abandon(%s, %s)", [job_id, at])
         outcome, job_state, seq = cursor.fetchone()
+    if outcome == "stopped":
+        _tell_stopped(job_id, seq, job_state, done=True)
+    return bool(outcome == "stopped")
+
+
+def _tell_stopped(job_id: UUID, seq: int, job_state: str, *, done: bool) -> None:
+    """The pages, and whoever waits for its provider."""
+    with connection.cursor() as cursor:
         cursor.execute("SELECT workspace_id, sandbox FROM generation_job WHERE id = %s", [job_id])
         owner, sandbox = cursor.fetchone()
-    if outcome != "stopped":
-        return False
-    group = push.group_of(owner, sandbox=sandbox)
-    told = events.status(group, job_id=job_id, seq=seq, value=job_state, done=True)
-    transaction.on_commit(lambda: events.send([told], nudge=True))
-    return True
+    told = events.status(
+        push.group_of(owner, sandbox=sandbox), job_id=job_id, seq=seq, value=job_state, done=done
+    )  # fmt: skip
+    transaction.on_commit(lambda: events.send([told, events.woken(job_id)], nudge=True))
 
 
 def retry_job(

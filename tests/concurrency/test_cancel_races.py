@@ -16,20 +16,17 @@ import pytest
 from django.db import connections, transaction
 from django.utils import timezone
 
-from assets.library import Source, Stored
 from core.errors import DomainError
 from core.idempotency import Once
-from core.ids import uuid7
 from credits import selectors as credits_of
 from generation import desk, dispatch, execution, presenter, recovery, submission
 from generation.models import Attempt, Event, Job, Step
 from generation.settlement import Ending, Fault, Started
 from generation.submission import Order
 from generation.verdicts import Accepted, Doubt, Park
-from providers.contracts import Usage
 from providers.errors import NotYet, Overloaded
 from tests.factories.accounts import make_person
-from tests.fakes import remote as fake
+from tests.factories.generation import delivered
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
 RACES = int(os.environ.get("CANCEL_RACES", "200"))
@@ -37,21 +34,6 @@ SEED = int(os.environ.get("CANCEL_SEED", str(time.time_ns() % 100_000)))
 AT_ONCE, PRICE = 8, 5
 MODELS = ("sketch-image", "remote", "remote-waiting")
 FAULT = Fault("provider_failed", "provider", "It failed.", retryable=True)
-
-
-@pytest.fixture
-def models(settings, db):
-    """The remote provider's models on offer; nobody calls it."""
-    from generation import offers
-    from providers import registry
-
-    settings.PROVIDERS_EXTRA_ADAPTERS = list(fake.ADAPTERS)
-    settings.PROVIDERS_CATALOGUE_DIRS = [fake.CATALOGUE]
-    registry._paths.cache_clear()
-    assert offers.sync(at=timezone.now()).refusals == ()
-    yield
-    registry._paths.cache_clear()
-    registry.adapter.cache_clear()
 
 
 def submit(person, dice: random.Random) -> UUID:
@@ -66,13 +48,6 @@ def submit(person, dice: random.Random) -> UUID:
         at=timezone.now(),
     )  # fmt: skip
     return accepted.job.id
-
-
-def delivered(step: Started) -> Ending:
-    source = Source(step.workspace_id, step.sandbox, step.job_id, step.output_index)
-    key = f"o/test/{step.job_id.hex}/{step.output_index}-{uuid4().hex}.png"
-    stored = Stored(source, uuid7(), "image/png", key, 100, "0" * 64, 64, 64, {})
-    return Ending(step, "done", usage=Usage(4_000, "provider"), stored=stored)
 
 
 class Race:

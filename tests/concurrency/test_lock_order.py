@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from generation import desk, execution, settlement
 from generation.verdicts import Accepted
-from tests.concurrency.test_cancel_races import delivered, models  # noqa: F401 - a fixture
+from tests.factories.generation import delivered
 from tests.generation.test_runner import dispatch_all, submit
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,7 +63,7 @@ class Crossing:
             transaction.set_rollback(True)
 
 
-def test_jobs_in_the_other_order_than_their_workspaces(person, stranger, models):  # noqa: F811
+def test_jobs_in_the_other_order_than_their_workspaces(person, stranger, models):
     crossing = Crossing(*sorted([person, stranger], key=lambda one: one.workspace_id))
     crossing.run()
     assert crossing.mistakes == []

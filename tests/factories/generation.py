@@ -6,9 +6,13 @@ from uuid import UUID, uuid4
 
 from django.utils import timezone
 
+from assets.library import Source, Stored
 from core.idempotency import Once
+from core.ids import uuid7
 from generation import dispatch, execution, presenter, recovery, submission
+from generation.settlement import Ending, Started
 from generation.submission import Order
+from providers.contracts import Usage
 from tests.factories.accounts import Person
 
 SMALL = {"width": 64, "height": 64}
@@ -42,3 +46,11 @@ def work_off(*, rounds: int = 12) -> None:
         if not batch:
             return
         execution.run_batch(batch=batch)
+
+
+def delivered(step: Started) -> Ending:
+    """A step's end with a file that is nowhere, for whoever looks at rows alone."""
+    source = Source(step.workspace_id, step.sandbox, step.job_id, step.output_index)
+    key = f"o/test/{step.job_id.hex}/{step.output_index}-{uuid4().hex}.png"
+    stored = Stored(source, uuid7(), "image/png", key, 100, "0" * 64, 64, 64, {})
+    return Ending(step, "done", usage=Usage(4_000, "provider"), stored=stored)

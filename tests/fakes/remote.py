@@ -10,6 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from django.utils import timezone
+
+from generation import offers
+from providers import registry
 from wildmind.local import ports
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -38,6 +42,18 @@ class Remote:
         request = urllib.request.Request(self.url + path, data, headers, method=method)
         with urllib.request.urlopen(request, timeout=5) as answer:
             return json.load(answer)
+
+
+@contextmanager
+def on_offer(settings: Any):
+    """The provider's models beside the built-in engine; nobody calls it unless it is served too."""
+    settings.PROVIDERS_EXTRA_ADAPTERS = list(ADAPTERS)
+    settings.PROVIDERS_CATALOGUE_DIRS = [CATALOGUE]
+    registry._paths.cache_clear()
+    assert offers.sync(at=timezone.now()).refusals == ()
+    yield
+    registry._paths.cache_clear()
+    registry.adapter.cache_clear()
 
 
 @contextmanager
