@@ -15,7 +15,7 @@ from assets import library
 from assets.errors import UnreadableOutput
 from core import push
 from core.errors import DomainError
-from generation import events, progress, timing
+from generation import events, hearing, progress, timing
 from generation.settlement import Ending, Fault, Started
 from generation.timing import Times
 from generation.verdicts import Accepted, Doubt, Park, Verdict
@@ -208,7 +208,8 @@ class Flight:
             left = min(ends_at - self._clock().timestamp(), self._left())
             if await self._over(watch, left):
                 return None
-            await self._rest(min(watch.pause, max(left, 0.05)))
+            patience = 1.0 if watch.misses or self.stop_cause else hearing.patience(adapter=self.revision.adapter)
+            await self._rest(min(watch.pause * patience, max(left, 0.05)))
             outcome = await self._look(watch)
             if outcome is not None:
                 return outcome

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from queue import Empty, SimpleQueue
 from typing import Any
+from uuid import UUID
 
 import redis.asyncio
 import structlog
@@ -24,7 +25,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, close_old_connections
 from django.utils import timezone
 
-from generation import desk
+from generation import desk, hearing
 from generation.events import WAKE
 from generation.flight import Clock, Flight
 from generation.settlement import Ending, Fault, Started
@@ -194,10 +195,16 @@ class _Runner:
                 await asyncio.sleep(_EARS_AWAY_SECONDS)
 
     async def _heard(self, name: str) -> None:
+        try:
+            woken = UUID(name)
+        except ValueError:
+            return
         for flight in list(self.flights.values()):
-            if str(flight.step.token) == name:
+            if flight.step.token == woken:
                 flight.woken.set()
-            elif str(flight.step.job_id) == name:
+                hearing.note(adapter=flight.revision.adapter)
+                return
+            if flight.step.job_id == woken:
                 await self._beat(asyncio.get_running_loop())
                 return
 

@@ -75,7 +75,7 @@ def _fresh(request: pytest.FixtureRequest) -> Iterator[None]:
     from accounts import plans
     from core import queueing
     from credits import rates
-    from generation import offers
+    from generation import hearing, offers
     from generation.models import Lane
     from moderation import screening
     from providers import catalog
@@ -83,6 +83,7 @@ def _fresh(request: pytest.FixtureRequest) -> Iterator[None]:
 
     cache.clear()
     outlook.forget()
+    hearing.forget()
     queueing._broken_until = 0.0
     Lane.objects.bulk_create([Lane(name=name) for name in ("enterprise", "pro", "free")], ignore_conflicts=True)
     plans.sync(at=timezone.now())
