@@ -4,25 +4,23 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from generation.pipelines.base import Plan, StepPlan
+from providers.adapters.at_once import AtOnce
 from providers.contracts import (
-    Cancelled,
     CanonicalRequest,
     Ctx,
     Done,
     Handle,
     Health,
+    Needs,
     Outcome,
     Placement,
     Resubmit,
     Revision,
-    Usage,
     WirePlan,
 )
-from providers.errors import BadSignature
 
 PIPELINE = "speech"
 MODEL = "noop"
-_FREE = Usage(cost_usd_micros=0, source="formula")
 
 
 def plan(*, given: Mapping[str, Any], revision: Revision) -> Plan:
@@ -34,31 +32,22 @@ def plan(*, given: Mapping[str, Any], revision: Revision) -> Plan:
     return Plan(input=given, steps=(step,), asked=0)
 
 
-class NoopAdapter:
+class NoopAdapter(AtOnce):
     """Runs where work on our own processors runs, and does none."""
 
     kind: ClassVar[str] = "noop"
     placement: ClassVar[Placement] = "cpu"
     resubmit: ClassVar[Resubmit] = "safe"
-    webhooks: ClassVar[bool] = False
+    needs: ClassVar[Needs] = Needs()
 
     def plan(self, revision: Revision, request: CanonicalRequest) -> WirePlan:
         return WirePlan(payload=request.params)
 
     async def submit(self, ctx: Ctx, plan: WirePlan, token: str) -> Outcome:
-        return Done(artifacts=(), usage=_FREE)
+        return Done(artifacts=())
 
     async def check(self, ctx: Ctx, handle: Handle) -> Outcome:
-        return Done(artifacts=(), usage=_FREE)
-
-    async def cancel(self, ctx: Ctx, handle: Handle) -> Cancelled:
-        return "unsupported"
-
-    async def reconcile(self, ctx: Ctx, token: str) -> Outcome | None:
-        return None
-
-    def verify_webhook(self, headers: Mapping[str, str], body: bytes) -> None:
-        raise BadSignature
+        return Done(artifacts=())
 
     async def probe(self, ctx: Ctx) -> Health:
         return Health(ok=True)

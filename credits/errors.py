@@ -91,7 +91,3 @@ class RateRefused(DomainError):
     code = "invalid_request"
     status = 400
     title = "The rate card does not take this price."
-
-
-class ExpressionRefused(RateRefused):
-    title = "This is not an expression that a price may have."

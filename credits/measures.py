@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from core.expressions import Value
 from credits.errors import NoPrice
-from credits.expressions import Value
 
 # What each measure may look like: the first stands in where a step does not have it, all of them try an expression
 # before it is taken into the rate card. A text's other values are those an expression compares it with.

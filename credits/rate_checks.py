@@ -8,9 +8,10 @@ from itertools import chain, islice, product
 
 from django.conf import settings
 
-from credits import expressions, measures
-from credits.errors import ExpressionRefused, RateRefused
-from credits.expressions import Expression, Value
+from core import expressions
+from core.expressions import Expression, ExpressionRefused, Value
+from credits import measures
+from credits.errors import RateRefused
 from credits.models import Price
 
 MOST_CREDITS = 1_000_000

@@ -19,9 +19,10 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
 from accounts import audit
-from credits import expressions, measures
-from credits.errors import ExpressionRefused, NoPrice, RateRefused
-from credits.expressions import Value
+from core import expressions
+from core.expressions import ExpressionRefused, Value
+from credits import measures
+from credits.errors import NoPrice, RateRefused
 from credits.models import Price
 from credits.pricing import Line
 from credits.rate_checks import Terms, check_change, check_cost, check_shape, plain

@@ -30,7 +30,7 @@ from generation.flight import Clock, Flight
 from generation.settlement import Ending, Started
 from generation.verdicts import Accepted, Doubt, Park, Verdict
 from providers import gateway
-from providers.errors import NotYet, UnknownAdapter
+from providers.errors import NoProvider, NotYet, UnknownAdapter
 
 _log = structlog.get_logger(__name__)
 
@@ -64,15 +64,16 @@ def run_batch(*, batch: Sequence[tuple[UUID, int]], clock: Clock = timezone.now)
         revision = revisions[step.revision_id]
         try:
             placement = gateway.placement(revision)
-        except UnknownAdapter:
-            _log.error("worker.adapter.unknown", adapter=revision.adapter, step=str(step.step_id))
+            connection = gateway.connection(revision=revision, workspace_id=step.workspace_id)
+        except (UnknownAdapter, NoProvider) as exc:
+            _log.error("worker.no_route", adapter=revision.adapter, step=str(step.step_id), kind=type(exc).__name__)
             elsewhere.append(_left(step))
             continue
         if placement == "io":
             calls[revision.adapter] += step.mode == "submit"
-            runner.take(step, revision, owner=owner(), clock=clock)
+            runner.take(step, revision, connection, owner=owner(), clock=clock)
         else:
-            here.append(Flight(step, revision, clock=clock))
+            here.append(Flight(step, revision, connection, clock=clock))
     retries.called(calls)
     desk.apply(elsewhere, at=clock())
     message = _Message(here, clock)
@@ -81,7 +82,7 @@ def run_batch(*, batch: Sequence[tuple[UUID, int]], clock: Clock = timezone.now)
 
 
 def _left(step: Started) -> Verdict:
-    """A step that this process has no adapter for waits for one that has, as it was."""
+    """A step that this process has no way for waits for one that has, as it was."""
     if step.mode == "check":
         return Accepted(step, step.handle or {}, _ELSEWHERE_SECONDS)
     if step.mode == "reconcile":

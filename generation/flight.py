@@ -20,7 +20,7 @@ from generation.settlement import Ending, Fault, Started
 from generation.timing import Times
 from generation.verdicts import Accepted, Doubt, Park, Verdict
 from providers import gateway
-from providers.contracts import Ctx, Done, Handle, Outcome, Refused, Revision, Running, Usage
+from providers.contracts import Connection, Ctx, Delivered, Handle, Refused, Revision, Running, Usage
 from providers.errors import (
     BadOutput,
     DeadlinePassed,
@@ -31,6 +31,7 @@ from providers.errors import (
     TransientBeforeSend,
     UnknownOutcome,
 )
+from providers.gateway import Fate
 
 _log = structlog.get_logger(__name__)
 _PROGRESS_EVERY_SECONDS = 0.5
@@ -49,7 +50,7 @@ Collect = Callable[["Flight", Usage], None]
 
 
 class Flight:
-    """A step that this process began, on its revision.
+    """A step that this process began, on its revision and the connection that it was given.
 
     With `keep` it waits here for a provider that answers later: that makes the provider's handle durable and says
     whether the step is still this process's.
@@ -62,6 +63,7 @@ class Flight:
         self,
         step: Started,
         revision: Revision,
+        connection: Connection,
         *,
         clock: Clock,
         keep: Keep | None = None,
@@ -69,6 +71,7 @@ class Flight:
     ) -> None:
         self.step = step
         self.revision = revision
+        self.connection = connection
         self.stop_cause = step.stop_cause
         self.handle: dict[str, object] | None = None
         self.lost = False
@@ -142,17 +145,17 @@ class Flight:
             return Doubt(self.step, 0.0)
         return Ending(self.step, "canceled") if self.stop_cause else None
 
-    async def _outcome(self) -> Outcome:
+    async def _outcome(self) -> Fate:
         if self.step.mode == "check":
             handle = Handle(**self.step.handle or {})
             if self._keep is not None:
                 return Running(handle, poll_after_seconds=0.0)
-            return await gateway.check(ctx=self._ctx(), revision=self.revision, handle=handle)
+            return await self._checked(handle)
         if self.step.mode == "reconcile":
             return await self._reconciled()
         return await self._submitted()
 
-    async def _submitted(self) -> Outcome:
+    async def _submitted(self) -> Fate:
         step = self.step
         within = min(timing.of(self.revision).submit, self._left())
         if within <= 0:
@@ -170,17 +173,19 @@ class Flight:
                 raise DeadlinePassed from exc
             raise UnknownOutcome("no answer in time") from exc
 
-    async def _reconciled(self) -> Outcome:
+    async def _reconciled(self) -> Fate:
         try:
             async with asyncio.timeout(timing.of(self.revision).check):
-                found = await gateway.reconcile(ctx=self._ctx(), revision=self.revision, token=str(self.step.token))
+                found = await gateway.reconcile(
+                    ctx=self._ctx(), revision=self.revision, token=str(self.step.token), params=self.step.params
+                )
         except TimeoutError as exc:
             raise UnknownOutcome("no answer about an unknown outcome") from exc
         if found is None:
             raise _NeverArrived
         return found
 
-    async def _after(self, outcome: Outcome) -> Verdict | None:
+    async def _after(self, outcome: Fate) -> Verdict | None:
         if isinstance(outcome, Running):
             self.handle = _plain(outcome.handle)
             if self._keep is None or self._returning:
@@ -191,7 +196,7 @@ class Flight:
             if watched is None:
                 return Ending(self.step, "canceled")
             outcome = watched
-        if isinstance(outcome, Done):
+        if isinstance(outcome, Delivered):
             return await self._stored(outcome)
         return self._refused(outcome)
 
@@ -200,7 +205,7 @@ class Flight:
                       detail=",".join(outcome.categories))  # fmt: skip
         return Ending(self.step, "failed", fault=fault)
 
-    async def _watched(self, running: Running) -> Done | Refused | None:
+    async def _watched(self, running: Running) -> Delivered | Refused | None:
         """Looks at the provider until the work is over; None when it was stopped there for a job that is to end."""
         watch = _Watch(running.handle, running.poll_after_seconds, timing.of(self.revision))
         ends_at = self.step.attempt_started_at.timestamp() + watch.times.deadline
@@ -226,11 +231,11 @@ class Flight:
         watch.stopping_since = time.monotonic()
         return await self._stopped(watch.handle)
 
-    async def _look(self, watch: "_Watch") -> Done | Refused | None:
+    async def _look(self, watch: "_Watch") -> Delivered | Refused | None:
         """Asks once; None while the provider works, or cannot be asked."""
         try:
             async with asyncio.timeout(watch.times.check):
-                outcome = await gateway.check(ctx=self._ctx(), revision=self.revision, handle=watch.handle)
+                outcome = await self._checked(watch.handle)
         except _PASSING as exc:
             watch.misses += 1
             hint = exc.retry_after_seconds if isinstance(exc, ProviderError) else None
@@ -243,6 +248,9 @@ class Flight:
         if outcome.progress is not None:
             self._progress(outcome.progress)
         return None
+
+    async def _checked(self, handle: Handle) -> Fate:
+        return await gateway.check(ctx=self._ctx(), revision=self.revision, handle=handle, params=self.step.params)
 
     async def _rest(self, seconds: float) -> None:
         """Sleeps, unless the provider's webhook or a cancel says to look now."""
@@ -262,7 +270,7 @@ class Flight:
             return False
         return answer in {"cancelled", "unsupported"}
 
-    async def _stored(self, done: Done) -> Ending:
+    async def _stored(self, done: Delivered) -> Ending:
         step = self.step
         if step.output_index is None or not done.artifacts:
             if step.output_index is not None:
@@ -281,7 +289,7 @@ class Flight:
         finally:
             collecting.cancel()
 
-    async def _kept(self, source: library.Source, done: Done) -> Ending:
+    async def _kept(self, source: library.Source, done: Delivered) -> Ending:
         step, artifact = self.step, done.artifacts[0]
         stored = await asyncio.to_thread(
             library.store_output,
@@ -326,6 +334,7 @@ class Flight:
         return Ctx(
             progress=self._progress,
             directives_allowed=step.sandbox or settings.GENERATION_DIRECTIVES_OUTSIDE_SANDBOX,
+            connection=self.connection,
             webhook_url=f"{settings.SITE_URL}/hooks/providers/{step.token}",
             waited_seconds=(self._clock() - step.first_started_at).total_seconds(),
         )

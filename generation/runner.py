@@ -31,7 +31,7 @@ from generation.flight import Clock, Flight
 from generation.settlement import Ending, Fault, Started
 from generation.verdicts import Accepted, Verdict
 from providers import gateway
-from providers.contracts import Revision, Usage
+from providers.contracts import Connection, Revision, Usage
 
 _log = structlog.get_logger(__name__)
 _WRITE_MOST = 100
@@ -79,9 +79,9 @@ def call(work: Callable[..., object], *arguments: object) -> None:
     _loop().call_soon_threadsafe(work, *arguments)
 
 
-def take(step: Started, revision: Revision, *, owner: str, clock: Clock = timezone.now) -> None:
+def take(step: Started, revision: Revision, connection: Connection, *, owner: str, clock: Clock = timezone.now) -> None:
     """A step that waits for a provider: it flies from here on, and the caller is free."""
-    _runner().take(step, revision, owner, clock)
+    _runner().take(step, revision, connection, owner, clock)
 
 
 def in_flight() -> int:
@@ -117,12 +117,14 @@ class _Runner:
         # A loop knows its tasks weakly: without these they would be collected.
         self._life: list[Future[Any]] = []
 
-    def take(self, step: Started, revision: Revision, owner: str, clock: Clock) -> None:
+    def take(self, step: Started, revision: Revision, connection: Connection, owner: str, clock: Clock) -> None:
         self._owner, self._clock = owner, clock
         if not self._life:
             threading.Thread(target=self._write_forever, name="generation-desk", daemon=True).start()
             self._life = [start(self._beat_forever()), start(self._hear_forever())]
-        call(self._launch, Flight(step, revision, clock=clock, keep=self._keep_handle, collect=self._collect))
+        call(
+            self._launch, Flight(step, revision, connection, clock=clock, keep=self._keep_handle, collect=self._collect)
+        )
 
     def drain(self, within_seconds: float) -> int:
         if not self._life:

@@ -1,6 +1,7 @@
 """A provider says that something happened to an attempt. Its word is a reason to look, and never more."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
@@ -10,15 +11,23 @@ from generation import events
 from providers import gateway
 
 
-def wake(*, token: UUID, headers: Mapping[str, str], body: bytes) -> None:
+def wake(*, token: UUID, headers: Mapping[str, str], body: bytes, at: datetime) -> None:
     """Makes whoever waits for this attempt look now. Raises NotFound or providers.errors.BadSignature."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT revision_id FROM generation_attempt WHERE id = %s", [token])
+        cursor.execute(_ASKED, [token])
         found = cursor.fetchone()
         if found is None:
             raise NotFound
-        gateway.verify_webhook(revision=gateway.revision(found[0]), headers=headers, body=body)
+        revision = gateway.revision(found[0])
+        route = gateway.connection(revision=revision, workspace_id=found[1])
+        gateway.verify_webhook(revision=revision, connection=route, headers=headers, body=body, at=at)
         cursor.execute("SELECT generation_wake(%s)", [token])
         (waits,) = cursor.fetchone()
     if waits:
         events.send([events.woken(token)], nudge=False)
+
+
+_ASKED = """
+SELECT a.revision_id, j.workspace_id FROM generation_attempt a JOIN generation_step s ON s.id = a.step_id
+JOIN generation_job j ON j.id = s.job_id WHERE a.id = %s
+"""

@@ -3,12 +3,13 @@
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from core.errors import NotFound
 from generation import waking
-from providers.errors import BadSignature
+from providers.errors import BadSignature, NoProvider
 
 _MOST_BYTES = 1_000_000
 
@@ -20,7 +21,7 @@ def provider(request: HttpRequest, token: UUID) -> HttpResponse:
     if int(request.headers.get("Content-Length") or 0) > _MOST_BYTES:
         return HttpResponse(status=413)
     try:
-        waking.wake(token=token, headers=request.headers, body=request.body)
-    except (NotFound, BadSignature):
+        waking.wake(token=token, headers=request.headers, body=request.body, at=timezone.now())
+    except (NotFound, NoProvider, BadSignature):
         return HttpResponse(status=404)
     return HttpResponse(status=204)

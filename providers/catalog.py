@@ -106,7 +106,7 @@ def sync(*, at: datetime, dry_run: bool = False) -> list[str]:
     A model is on offer when the rate card has a price for it too: see generation.offers.
     """
     changes: list[str] = []
-    for spec in _files():
+    for spec in files():
         digest = hashlib.sha256(orjson.dumps(spec, option=orjson.OPT_SORT_KEYS)).hexdigest()
         known = ModelCard.objects.filter(slug=spec["slug"]).first()
         if known is not None and known.revision_id == digest:
@@ -137,7 +137,7 @@ def _write(spec: Mapping[str, Any], digest: str, at: datetime) -> None:
     )  # fmt: skip
 
 
-def _files() -> Sequence[dict[str, Any]]:
+def files() -> Sequence[dict[str, Any]]:
     specs: list[dict[str, Any]] = []
     for folder in (_BUILT_IN, *map(Path, settings.PROVIDERS_CATALOGUE_DIRS)):
         for path in sorted(folder.glob("*.yaml")):

@@ -1,4 +1,4 @@
-"""What every adapter promises, and what it is given. Values only: nothing here does anything.
+"""What adapters are given and give. Values only: nothing here does anything.
 
 The unit is a durable two-phase operation: `submit` gives an opaque handle, `check` asks for its fate.
 An engine that answers at once ends in `submit`.
@@ -7,11 +7,17 @@ An engine that answers at once ends in `submit`.
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Literal, Protocol
+from decimal import Decimal
+from typing import Any, Literal
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from core.secrets import Secret
 
 Placement = Literal["cpu", "io"]
 Resubmit = Literal["safe", "lookup", "never"]
 Cancelled = Literal["cancelled", "requested", "too_late", "unsupported"]
+Role = Literal["input", "mask", "first_frame", "last_frame", "reference", "audio"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +49,54 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
+class Connection:
+    """A way to a provider: whose endpoint, with which secret, and where its results may lie.
+
+    `workspace_id` is set for one that a workspace brought: it serves that workspace alone. `options` are the adapter's
+    own, by its documentation. `result_hosts` are suffixes of host names.
+    """
+
+    id: UUID
+    kind: str
+    name: str
+    base_url: str
+    secret: Secret
+    options: Mapping[str, Any] = field(default_factory=dict)
+    result_hosts: tuple[str, ...] = ()
+    workspace_id: UUID | None = None
+
+    def url(self, path: str) -> str:
+        """The address of a path that begins with a slash."""
+        return self.base_url.rstrip("/") + path
+
+    def is_origin_of(self, url: str) -> bool:
+        """Whether an address is at this connection's own scheme, host and port, so that it may see the secret."""
+        return urlsplit(url)[:2] == urlsplit(self.base_url)[:2]
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A file that goes into a call. `key` is how `Ctx.read` finds its bytes."""
+
+    role: Role
+    media_type: str
+    size_bytes: int
+    sha256: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class CanonicalRequest:
-    """What is asked, in our terms: validated parameters of one call, and until when."""
+    """What is asked, in our terms: validated parameters of one call, the files that go with it, and until when.
+
+    `end_user` names the person to the provider by a hash, for its abuse desk.
+    """
 
     task: str
     params: Mapping[str, Any]
     deadline: datetime
+    inputs: tuple[Media, ...] = ()
+    end_user: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +110,38 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class FilePart:
+    """A file of a multipart request: its field's name, and which input it is."""
+
+    field: str
+    media: Media
+
+
+@dataclass(frozen=True, slots=True)
 class WirePlan:
-    """The pure part of a call: what would be sent. Has no secret and does no I/O."""
+    """The pure part of a call: what would be sent, but for secrets and files. Does no I/O.
+
+    `payload` is the body's JSON, or the fields of a form. `about` is not sent: what `submit` must know to read the
+    answer.
+    """
 
     payload: Mapping[str, Any]
+    path: str = ""
+    method: str = "POST"
+    encoding: Literal["json", "multipart"] = "json"
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[FilePart, ...] = ()
     notes: tuple[Note, ...] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Handle:
-    """A provider's name for an operation under way: JSON, at most 4 KB, no secrets."""
+    """A provider's name for an operation under way: JSON, at most 4 KB, no secrets.
+
+    `version` is the adapter's `wire_version` when it was made: an adapter reads the handles of the one before it.
+    """
 
     version: int
     data: Mapping[str, Any]
@@ -79,11 +149,28 @@ class Handle:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A result file, in memory or to be fetched. `meta` says how it came about (seed, style)."""
+    """A result: its bytes, or the address where the provider keeps them. Text is an artifact of `text/plain`.
+
+    `media_type` is what the provider says; what the bytes are is found out. `meta` says how it came about.
+    """
 
     media_type: str
-    content: bytes
+    content: bytes = b""
+    url: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """The provider's own evidence of what a call cost.
+
+    `usd_micros` is its bill, where it names one. `units` are what it metered (tokens, seconds, credits), for the
+    model's cost expression. `served_model` is who it says answered.
+    """
+
+    usd_micros: int | None = None
+    units: Mapping[str, Decimal] = field(default_factory=dict)
+    served_model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +184,7 @@ class Usage:
 @dataclass(frozen=True, slots=True)
 class Done:
     artifacts: tuple[Artifact, ...]
-    usage: Usage
+    spent: Spent = Spent()
     notes: tuple[Note, ...] = ()
 
 
@@ -110,14 +197,39 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The provider will not make this. Terminal: never retried, never routed elsewhere."""
+    """The provider will not make this. Terminal: never retried, never routed elsewhere.
+
+    `spent` is what it takes all the same. `message` is the provider's, for operators.
+    """
 
     stage: Literal["input", "output"]
     categories: tuple[str, ...]
     message: str
+    spent: Spent = Spent()
 
 
 Outcome = Done | Running | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A `Done` that the gateway has fetched, looked into and priced: every artifact has its bytes."""
+
+    artifacts: tuple[Artifact, ...]
+    usage: Usage
+    served_model: str = ""
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of streamed text."""
+
+    text: str
+
+
+async def _nothing_to_read(media: Media) -> bytes:
+    raise LookupError(media.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +237,15 @@ class Ctx:
     """What an adapter may use beside its arguments. `progress` takes 0 to 1 and may be called from any thread.
 
     `webhook_url` is where the provider may say that something happened to this attempt. `waited_seconds` is how long
-    ago the step was begun for the first time.
+    ago the step was begun for the first time. `read` gives the bytes of an input.
     """
 
     progress: Callable[[float], None]
     directives_allowed: bool
+    connection: Connection
     webhook_url: str = ""
     waited_seconds: float = 0.0
+    read: Callable[[Media], Awaitable[bytes]] = _nothing_to_read
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,32 +254,12 @@ class Health:
     detail: str = ""
 
 
-class Adapter(Protocol):
-    """One kind of provider.
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a connection of an adapter needs: where it goes unless told otherwise, and the environment's variable for
+    its secret. `address_env` is for servers of one's own, which have no usual address."""
 
-    `placement` says which pool runs it: `cpu` for work in our own processes, `io` for waiting on a wire.
-    `resubmit` says what may happen when a submission's outcome is unknown: `safe` repeats it, `lookup`
-    asks `reconcile` first, `never` waits for evidence. `webhooks` says whether the provider brings any by itself.
-    `reconcile` gives what became of a token, or None when the provider proves that it never saw it; it raises while
-    it cannot tell. `verify_webhook` raises BadSignature.
-    Errors are raised as `providers.errors.ProviderError`; refusals are returned.
-    """
-
-    kind: ClassVar[str]
-    placement: ClassVar[Placement]
-    resubmit: ClassVar[Resubmit]
-    webhooks: ClassVar[bool]
-
-    def plan(self, revision: Revision, request: CanonicalRequest) -> WirePlan: ...
-
-    def submit(self, ctx: Ctx, plan: WirePlan, token: str) -> Awaitable[Outcome]: ...
-
-    def check(self, ctx: Ctx, handle: Handle) -> Awaitable[Outcome]: ...
-
-    def cancel(self, ctx: Ctx, handle: Handle) -> Awaitable[Cancelled]: ...
-
-    def reconcile(self, ctx: Ctx, token: str) -> Awaitable[Outcome | None]: ...
-
-    def verify_webhook(self, headers: Mapping[str, str], body: bytes) -> None: ...
-
-    def probe(self, ctx: Ctx) -> Awaitable[Health]: ...
+    base_url: str = ""
+    secret_env: str = ""
+    address_env: str = ""
+    result_hosts: tuple[str, ...] = ()

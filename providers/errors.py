@@ -5,6 +5,10 @@ from typing import ClassVar, Literal
 from core.errors import DomainError
 
 Category = Literal["input", "moderation", "provider", "timeout", "capacity", "internal", "canceled"]
+# May another route be tried: never, always, or when the wait that the provider asks for is too long.
+Fallback = Literal["never", "always", "long"]
+# What a failure tells of the route: nothing; something, once in a while; that it is failing; that it is closed to us.
+Breaker = Literal["none", "soft", "count", "open"]
 
 
 _LONGEST_CODE = 80
@@ -16,11 +20,14 @@ def storable(text: str) -> str:
 
 
 class ProviderError(Exception):
-    """A failed call. `retry_same`: may the same route be tried again; `public` is what a person reads."""
+    """A failed call. `retry_same`: how often the same route may be tried again; `fallback`: may another one be;
+    `breaker`: what it tells of the route. `public` is what a person reads."""
 
     code: ClassVar[str]
     category: ClassVar[Category]
     retry_same: ClassVar[int] = 0
+    fallback: ClassVar[Fallback] = "never"
+    breaker: ClassVar[Breaker] = "none"
     public: ClassVar[str]
 
     def __init__(
@@ -32,15 +39,52 @@ class ProviderError(Exception):
 
 
 class InvalidParams(ProviderError):
+    """`field` is the setting that it lies at, if that is known."""
+
     code = "invalid_params"
     category = "input"
     public = "The model did not accept these settings."
+
+    def __init__(self, message: str = "", *, field: str = "", provider_code: str | None = None) -> None:
+        super().__init__(message, provider_code=provider_code)
+        self.field = field
+
+
+class AuthFailed(ProviderError):
+    """The provider does not know our key, or does not let it do this."""
+
+    code = "provider_auth"
+    category = "provider"
+    fallback = "always"
+    breaker = "open"
+    public = "The provider did not accept our credentials."
+
+
+class QuotaExhausted(ProviderError):
+    """Our account there is empty, which no waiting of ours mends."""
+
+    code = "provider_quota"
+    category = "capacity"
+    fallback = "always"
+    breaker = "open"
+    public = "The provider takes no more work from us at the moment."
+
+
+class ModelGone(ProviderError):
+    """The provider has switched the model off."""
+
+    code = "model_gone"
+    category = "provider"
+    fallback = "always"
+    breaker = "open"
+    public = "The provider no longer offers this model."
 
 
 class RateLimited(ProviderError):
     code = "rate_limited"
     category = "capacity"
     retry_same = 3
+    fallback = "long"
     public = "The provider is taking no more requests right now."
 
 
@@ -48,6 +92,8 @@ class Overloaded(ProviderError):
     code = "overloaded"
     category = "capacity"
     retry_same = 2
+    fallback = "always"
+    breaker = "count"
     public = "The provider is overloaded."
 
 
@@ -63,12 +109,16 @@ class TransientBeforeSend(ProviderError):
     code = "transient"
     category = "provider"
     retry_same = 2
+    fallback = "always"
+    breaker = "count"
     public = "The provider could not be reached."
 
 
 class UnknownOutcome(ProviderError):
     code = "unknown_outcome"
     category = "provider"
+    fallback = "always"
+    breaker = "count"
     public = "The connection was lost before the provider answered."
 
 
@@ -76,19 +126,35 @@ class ProviderFailed(ProviderError):
     code = "provider_failed"
     category = "provider"
     retry_same = 1
+    fallback = "always"
+    breaker = "count"
     public = "The provider accepted the job and then failed."
+
+
+class Lost(ProviderError):
+    """The provider took the job, and knows nothing of it now."""
+
+    code = "provider_lost"
+    category = "provider"
+    retry_same = 1
+    fallback = "always"
+    breaker = "count"
+    public = "The provider lost the job."
 
 
 class BadOutput(ProviderError):
     code = "bad_output"
     category = "provider"
     retry_same = 1
+    fallback = "always"
+    breaker = "count"
     public = "The provider returned a file that is not what was asked for."
 
 
 class DeadlinePassed(ProviderError):
     code = "timeout"
     category = "timeout"
+    breaker = "soft"
     public = "The job took longer than it may."
 
 

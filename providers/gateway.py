@@ -1,30 +1,46 @@
-"""The only door to the models: plan, submit, check. Other apps import this and never an adapter."""
+"""The only door to the models: plan, submit, check. Other apps import this and never an adapter.
+
+What comes back is made whole here: files are fetched and looked into, the cost is worked out, and whatever cannot be
+kept is an error.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import orjson
 
-from providers import catalog, http, registry
+from providers import catalog, connections, costs, http, registry, results
 from providers.contracts import (
     Cancelled,
     CanonicalRequest,
+    Connection,
     Ctx,
+    Delivered,
     Done,
     Handle,
+    Media,
     Outcome,
     Placement,
     Refused,
     Resubmit,
     Revision,
     Running,
+    WirePlan,
 )
-from providers.errors import UnknownOutcome, storable
+from providers.errors import NoProvider, UnknownOutcome, storable
 
 _MOST_HANDLE_BYTES = 4_096
 _MOST_META_BYTES = 65_536
+
+# What an image model is asked to do with a picture.
+_TASK_OF = {
+    "edit": "image_edit", "variation": "image_variation", "upscale": "upscale", "remove_background": "cutout",
+}  # fmt: skip
+
+Fate = Delivered | Running | Refused
 
 
 def placement(revision: Revision) -> Placement:
@@ -42,16 +58,43 @@ def brings_evidence(revision: Revision) -> bool:
     return registry.adapter(revision.adapter).webhooks
 
 
-async def submit(*, ctx: Ctx, revision: Revision, params: dict[str, Any], deadline: datetime, token: str) -> Outcome:
+def connection(*, revision: Revision, workspace_id: UUID) -> Connection:
+    """A connection that a workspace's work may go to. Raises NoProvider when there is none."""
+    serving = connections.serving(revision.adapter, workspace_id=workspace_id)
+    if not serving:
+        raise NoProvider(f"No connection serves {revision.name} right now.", retry_after_seconds=60)
+    return serving[0]
+
+
+def plan(
+    *, revision: Revision, params: Mapping[str, Any], deadline: datetime, inputs: tuple[Media, ...] = ()
+) -> WirePlan:
+    """What would be sent. Pure: raises InvalidParams, with the field, for what the model cannot do."""
+    task = _TASK_OF.get(str(params.get("operation", "")), str(revision.spec["task"]))
+    return registry.adapter(revision.adapter).plan(revision, CanonicalRequest(task, params, deadline, inputs))
+
+
+async def submit(
+    *,
+    ctx: Ctx,
+    revision: Revision,
+    params: Mapping[str, Any],
+    deadline: datetime,
+    token: str,
+    inputs: tuple[Media, ...] = (),
+) -> Fate:
     """Makes the one billable request of an attempt. Raises ProviderError."""
-    engine = registry.adapter(revision.adapter)
-    plan = engine.plan(revision, CanonicalRequest(str(revision.spec["task"]), params, deadline))
-    return _sound(await engine.submit(ctx, plan, token))
+    planned = plan(revision=revision, params=params, deadline=deadline, inputs=inputs)
+    outcome = await registry.adapter(revision.adapter).submit(ctx, planned, token)
+    if isinstance(outcome, Done):
+        outcome = replace(outcome, notes=(*planned.notes, *outcome.notes))
+    return await _whole(outcome, ctx, revision, params)
 
 
-async def check(*, ctx: Ctx, revision: Revision, handle: Handle) -> Outcome:
+async def check(*, ctx: Ctx, revision: Revision, handle: Handle, params: Mapping[str, Any]) -> Fate:
     """Asks what became of an accepted attempt. Raises ProviderError."""
-    return _sound(await registry.adapter(revision.adapter).check(ctx, handle))
+    outcome = await registry.adapter(revision.adapter).check(ctx, handle)
+    return await _whole(outcome, ctx, revision, params)
 
 
 async def cancel(*, ctx: Ctx, revision: Revision, handle: Handle) -> Cancelled:
@@ -59,21 +102,28 @@ async def cancel(*, ctx: Ctx, revision: Revision, handle: Handle) -> Cancelled:
     return await registry.adapter(revision.adapter).cancel(ctx, handle)
 
 
-async def reconcile(*, ctx: Ctx, revision: Revision, token: str) -> Outcome | None:
+async def reconcile(*, ctx: Ctx, revision: Revision, token: str, params: Mapping[str, Any]) -> Fate | None:
     """What became of a submission whose answer was lost; None when it provably never arrived. Raises ProviderError."""
     found = await registry.adapter(revision.adapter).reconcile(ctx, token)
-    return found if found is None else _sound(found)
+    return found if found is None else await _whole(found, ctx, revision, params)
 
 
-def _sound(outcome: Outcome) -> Outcome:
-    """The outcome, if it can be kept: what a provider says may be anything, and an adapter may pass it on unseen."""
-    if isinstance(outcome, Running) and not _is_kept(outcome.handle.data, most_bytes=_MOST_HANDLE_BYTES):
-        raise UnknownOutcome("its name for the operation cannot be kept")
-    if isinstance(outcome, Done) and not all(_is_kept(artifact.meta) for artifact in outcome.artifacts):
-        return replace(outcome, artifacts=tuple(replace(artifact, meta={}) for artifact in outcome.artifacts))
+async def _whole(outcome: Outcome, ctx: Ctx, revision: Revision, params: Mapping[str, Any]) -> Fate:
+    """The outcome, fetched and priced, if it can be kept: what a provider says may be anything, and an adapter may pass
+    it on unseen."""
+    if isinstance(outcome, Running):
+        if not _is_kept(outcome.handle.data, most_bytes=_MOST_HANDLE_BYTES):
+            raise UnknownOutcome("its name for the operation cannot be kept")
+        return outcome
     if isinstance(outcome, Refused):
         return replace(outcome, categories=tuple(storable(name)[:60] for name in outcome.categories))
-    return outcome
+    authorization = registry.adapter(revision.adapter).authorize(ctx.connection)
+    artifacts = []
+    for artifact in outcome.artifacts:
+        found = await results.fetched(artifact, ctx.connection, authorization=authorization)
+        artifacts.append(found if _is_kept(found.meta) else replace(found, meta={}))
+    usage = costs.usage(revision=revision, params=params, spent=outcome.spent)
+    return Delivered(tuple(artifacts), usage, storable(outcome.spent.served_model)[:120], outcome.notes)
 
 
 def _is_kept(data: Mapping[str, Any], *, most_bytes: int = _MOST_META_BYTES) -> bool:
@@ -89,9 +139,13 @@ async def close() -> None:
     await http.close()
 
 
-def verify_webhook(*, revision: Revision, headers: Mapping[str, str], body: bytes) -> None:
-    """Raises BadSignature unless the provider of this model signed the call. Its body is never believed."""
-    registry.adapter(revision.adapter).verify_webhook(headers, body)
+def verify_webhook(
+    *, revision: Revision, connection: Connection, headers: Mapping[str, str], body: bytes, at: datetime
+) -> Handle | None:
+    """Raises BadSignature unless the provider of this model signed the call. Its body is never believed; the operation
+    that it names can be adopted by an attempt whose answer was lost, and is asked about."""
+    handle = registry.adapter(revision.adapter).verify_webhook(connection, headers, body, at)
+    return handle if handle is not None and _is_kept(handle.data, most_bytes=_MOST_HANDLE_BYTES) else None
 
 
 def revision(revision_id: str) -> Revision:

@@ -18,6 +18,8 @@ SHAPES: Mapping[str, tuple[int, int]] = {
 _SEEDS = 2**32
 _MEGAPIXEL, _MILLION = 1_048_576, 1_000_000
 _LEAST_COST = 50
+# Inputs that are ours to carry out; all others go to the model.
+_OURS = {"n", "aspect_ratio", "seed"}
 
 
 def plan(*, given: Mapping[str, Any], revision: Revision) -> Plan:
@@ -28,6 +30,7 @@ def plan(*, given: Mapping[str, Any], revision: Revision) -> Plan:
         )
     width, height = size_of(given)
     count = int(given.get("n", 1))
+    takes = revision.spec["input"]["properties"]
     seed = int(given["seed"]) if given.get("seed") is not None else secrets.randbelow(_SEEDS)
     per_call = int(revision.spec["capabilities"]["max_per_call"])
     expected_ms = float(revision.spec.get("latency", {}).get("p50_s", 5)) * 1000
@@ -37,14 +40,17 @@ def plan(*, given: Mapping[str, Any], revision: Revision) -> Plan:
             name=f"generate[{number}]",
             kind="gen:image",
             params={
-                "prompt": given["prompt"], "width": width, "height": height, "seed": (seed + number) % _SEEDS,
-                "style": given.get("style", "auto"), "index": number, "of": count,
+                **{name: value for name, value in given.items() if name not in _OURS},
+                "prompt": given["prompt"], "width": width, "height": height,
+                **({"seed": (seed + number) % _SEEDS} if "seed" in takes else {}),
+                **({"style": given.get("style", "auto")} if "style" in takes else {}),
+                "index": number, "of": count,
                 # What to ask for again: the shape by name if that is how it was asked for.
                 "recall": {name: given[name] for name in ("aspect_ratio", "width", "height", "style") if name in given},
             },
             measures=measures_of(
                 images=per_call, width=width, height=height, style=str(given.get("style", "auto")),
-                operation=str(given.get("operation", "generate")),
+                operation=str(given.get("operation", "generate")), quality=str(given.get("quality", "auto")),
             ),
             cost=cost,
             output_index=number,
@@ -54,11 +60,12 @@ def plan(*, given: Mapping[str, Any], revision: Revision) -> Plan:
     return Plan(input={**given, "n": count}, steps=steps, asked=count)
 
 
-def measures_of(*, images: int, width: int, height: int, style: str, operation: str) -> Mapping[str, Any]:
+def measures_of(*, images: int, width: int, height: int, style: str, operation: str, quality: str) -> Mapping[str, Any]:
     """What a call can be priced by. Megapixels are millions of pixels, of all its pictures together."""
     return {
         "calls": 1, "images": images, "width": width, "height": height,
         "megapixels": Decimal(images * width * height) / _MILLION, "style": style, "operation": operation,
+        "quality": quality,
     }  # fmt: skip
 
 

@@ -1,3 +1,4 @@
+from providers.models.connection import Connection
 from providers.models.model_card import ModelCard, ModelRevision
 
-__all__ = ["ModelCard", "ModelRevision"]
+__all__ = ["Connection", "ModelCard", "ModelRevision"]

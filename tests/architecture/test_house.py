@@ -23,8 +23,9 @@ APPS = (
     "wildmind",
 )
 CORE = {
-    "__init__", "admin", "apps", "errors", "health", "idempotency", "ids", "models", "openapi", "pagination", "parsing",
-    "paths", "problems", "push", "queueing", "redaction", "rendering", "schemas", "sqlfiles", "styleguide", "telemetry",
+    "__init__", "admin", "apps", "egress", "errors", "expressions", "health", "idempotency", "ids", "models", "openapi",
+    "pagination", "parsing", "paths", "problems", "push", "queueing", "redaction", "rendering", "schemas", "secrets",
+    "sqlfiles", "styleguide", "telemetry",
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 from providers.adapters.sketch.adapter import SketchAdapter
-from providers.contracts import Ctx, Done, Outcome, Refused, Resubmit, Usage, WirePlan
+from providers.contracts import Ctx, Done, Outcome, Refused, Resubmit, Spent, WirePlan
 from providers.errors import InvalidParams, UnknownOutcome
 
 COST_USD_MICROS = 4_200
@@ -31,4 +31,4 @@ class ScriptedAdapter(SketchAdapter):
         if word == "refuse":
             return Refused("output", ("test",), "not this")
         outcome = await super().submit(ctx, plan, token)
-        return replace(outcome, usage=Usage(COST_USD_MICROS, "provider")) if isinstance(outcome, Done) else outcome
+        return replace(outcome, spent=Spent(usd_micros=COST_USD_MICROS)) if isinstance(outcome, Done) else outcome

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 # Of a name that cannot be kept the provider is asked again, by ours.
 @pytest.mark.parametrize(
-    ("fault", "end"), [("odd_id", ("succeeded", 5)), ("odd_status", ("failed", 0)), ("dear", ("failed", 0))]
+    ("fault", "end"), [("odd_id", ("succeeded", 5)), ("odd_status", ("failed", 0)), ("dear", ("succeeded", 5))]
 )
 class TestAnswerThatNoDatabaseTakes:
     def test_costs_nobody_but_its_own_job(self, person, stranger, remote, fault, end):

@@ -199,7 +199,9 @@ def _prepare(stack: Stack) -> None:
 
 
 def forget_template() -> None:
-    """At the end of a run."""
+    """At the end of a run that made one."""
+    if not _template_folder().exists():
+        return
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         for name in (_template(), f"{_template()}_begun"):
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

@@ -2,39 +2,36 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from providers.adapters.at_once import AtOnce
 from providers.adapters.sketch.painting import paint
 from providers.contracts import (
     Artifact,
-    Cancelled,
     CanonicalRequest,
     Ctx,
     Done,
-    Handle,
     Health,
+    Needs,
     Outcome,
     Placement,
     Refused,
     Resubmit,
     Revision,
-    Usage,
     WirePlan,
 )
-from providers.errors import BadSignature, DeadlinePassed, InvalidParams, NotYet, ProviderFailed, RateLimited
+from providers.errors import DeadlinePassed, InvalidParams, NotYet, ProviderFailed, RateLimited
 
 _DIRECTIVE = re.compile(r"\[\[(fail|slow):([a-z_]+|\d{1,3}(?:\.\d+)?)\]\]")
-_FREE = Usage(cost_usd_micros=0, source="formula")
 
 
-class SketchAdapter:
+class SketchAdapter(AtOnce):
     """Paints in a thread of a media worker. Repeating a call costs nothing and gives the same bytes."""
 
     kind: ClassVar[str] = "sketch"
     placement: ClassVar[Placement] = "cpu"
     resubmit: ClassVar[Resubmit] = "safe"
-    webhooks: ClassVar[bool] = False
+    needs: ClassVar[Needs] = Needs()
 
     def plan(self, revision: Revision, request: CanonicalRequest) -> WirePlan:
         if request.task != "image":
@@ -53,19 +50,10 @@ class SketchAdapter:
             height=int(params["height"]), style=str(params.get("style", "auto")), on_progress=ctx.progress,
         )  # fmt: skip
         meta = {"seed": int(params["seed"]), "style": painting.style, "palette": list(painting.palette)}
-        return Done(artifacts=(Artifact("image/png", painting.png, meta),), usage=_FREE)
-
-    async def check(self, ctx: Ctx, handle: Handle) -> Outcome:
-        raise ProviderFailed("The sketch engine finishes in `submit`; this handle is not one of its own.")
-
-    async def cancel(self, ctx: Ctx, handle: Handle) -> Cancelled:
-        return "unsupported"
+        return Done(artifacts=(Artifact("image/png", painting.png, meta=meta),))
 
     async def reconcile(self, ctx: Ctx, token: str) -> Outcome | None:
         return None
-
-    def verify_webhook(self, headers: Mapping[str, str], body: bytes) -> None:
-        raise BadSignature("The sketch engine calls nobody.")
 
     async def probe(self, ctx: Ctx) -> Health:
         return Health(ok=True)

@@ -1,4 +1,4 @@
-"""A price's multiplier as a small language: arithmetic and choices over measures, on Decimals, and nothing else.
+"""Prices and costs as a small language: arithmetic and choices over measures, on Decimals, and nothing else.
 
 The text is parsed by Python's own parser and walked here node by node; what is not on the list below is refused, so
 there is nothing to escape from. A comparison is 1 or 0, and zero is false.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Context, Decimal, DecimalException, DivisionByZero, InvalidOperation
 from functools import lru_cache
 
-from credits.errors import ExpressionRefused
+from core.errors import DomainError
 
 Value = Decimal | str
 
@@ -38,6 +38,12 @@ _ALLOWED = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Call, ast.operator, ast.unaryop,
     ast.boolop, ast.cmpop, ast.expr_context, *_LEAVES,
 )  # fmt: skip
+
+
+class ExpressionRefused(DomainError):
+    code = "invalid_request"
+    status = 400
+    title = "This is not an expression that a price or a cost may have."
 
 
 @dataclass(frozen=True, slots=True)

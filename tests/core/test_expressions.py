@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from credits import expressions
-from credits.errors import ExpressionRefused
+from core import expressions
+from core.expressions import ExpressionRefused
 
 MEASURES = {
     "width": Decimal(1024), "seconds": Decimal(5), "images": Decimal(1), "quality": "high", "resolution": "1080p",
