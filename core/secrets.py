@@ -8,15 +8,11 @@ from dataclasses import dataclass, field
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
-from core.errors import DomainError
-
 _PURPOSE = b"wildmind secrets at rest 1"
 
 
-class SecretUnreadable(DomainError):
-    code = "secret_unreadable"
-    status = 500
-    title = "A stored secret cannot be read: the key that it was sealed with is not among this process's keys."
+class SecretUnreadable(Exception):
+    """The key that a stored secret was sealed with is not among this process's keys."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from credits import rates
 from credits.errors import NoPrice, RateRefused
 from credits.rate_checks import Terms
 from credits.rates import Rate
-from providers import catalog
+from providers import catalog, gateway
 from providers.catalog import Card
+from providers.errors import NoProvider
 
 _ACTOR = "catalogue"
 
@@ -35,9 +36,10 @@ class Sync:
 
 
 def models(*, at: datetime, pipeline: str | None = None) -> list[Offered]:
-    """Every model that can be had, in the order in which they are offered. One without a price is not among them."""
+    """Every model that can be had, in the order in which they are offered. One without a price, or without a way to its
+    provider, is not among them."""
     found = ((card, rates.in_force(model=card.revision.slug, at=at)) for card in catalog.cards(pipeline=pipeline))
-    return [Offered(card, rate) for card, rate in found if rate is not None]
+    return [Offered(card, rate) for card, rate in found if rate is not None and gateway.is_served(card.revision)]
 
 
 def model(name: str, *, at: datetime, pipeline: str | None = None) -> Offered:
@@ -45,6 +47,8 @@ def model(name: str, *, at: datetime, pipeline: str | None = None) -> Offered:
     if name == catalog.AUTO and (offered := models(at=at, pipeline=pipeline)):
         return offered[0]
     card = catalog.card(name, pipeline=pipeline)
+    if not gateway.is_served(card.revision):
+        raise NoProvider(f"{card.revision.name} has no connection to its provider here.", retry_after_seconds=60)
     rate = rates.in_force(model=card.revision.slug, at=at)
     if rate is None:
         raise NoPrice(f"{card.revision.name} has no price in force, so it is not on offer.")

@@ -28,6 +28,16 @@ _FRESH_SECONDS = 2.0
 AUTO = "auto"
 
 
+class _Plain(yaml.SafeLoader):
+    """Dates stay texts, as JSON has them."""
+
+
+_Plain.yaml_implicit_resolvers = {
+    sign: [(tag, found) for tag, found in rules if tag != "tag:yaml.org,2002:timestamp"]
+    for sign, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Card:
     """A public model as it stands now."""
@@ -141,7 +151,7 @@ def files() -> Sequence[dict[str, Any]]:
     specs: list[dict[str, Any]] = []
     for folder in (_BUILT_IN, *map(Path, settings.PROVIDERS_CATALOGUE_DIRS)):
         for path in sorted(folder.glob("*.yaml")):
-            spec = yaml.safe_load(path.read_text(encoding="utf-8"))
+            spec = yaml.load(path.read_text(encoding="utf-8"), Loader=_Plain)  # noqa: S506 - a SafeLoader
             _check(spec, path)
             specs.append(spec)
     return specs

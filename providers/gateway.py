@@ -30,7 +30,7 @@ from providers.contracts import (
     Running,
     WirePlan,
 )
-from providers.errors import NoProvider, UnknownOutcome, storable
+from providers.errors import NoProvider, UnknownAdapter, UnknownOutcome, storable
 
 _MOST_HANDLE_BYTES = 4_096
 _MOST_META_BYTES = 65_536
@@ -56,6 +56,14 @@ def resubmit(revision: Revision) -> Resubmit:
 def brings_evidence(revision: Revision) -> bool:
     """Whether the provider tells by webhook what became of an attempt."""
     return registry.adapter(revision.adapter).webhooks
+
+
+def is_served(revision: Revision) -> bool:
+    """Whether the operator has a way to this model: a connection, or an engine that computes here."""
+    try:
+        return bool(connections.serving(revision.adapter))
+    except UnknownAdapter:
+        return False
 
 
 def connection(*, revision: Revision, workspace_id: UUID) -> Connection:
