@@ -68,6 +68,7 @@ class TestJobs:
         assert all(re.fullmatch(r"wildmind-[A-Za-z0-9_-]{1,71}", name) for name in names)
         assert "wildmind-generation-free" in names
 
+    @pytest.mark.long
     def test_survive_a_killed_worker_and_are_made_once(self, sqs_stack):
         caller = sqs_stack.key(credits=100)
         jobs = submit(caller, "[[slow:2]] a fox", times=5)
@@ -79,6 +80,7 @@ class TestJobs:
         assert caller.get("/wallet")["available"] == 75
         assert len(caller.get("/assets")["data"]) == 5
 
+    @pytest.mark.long
     def test_survive_a_server_that_comes_back_without_messages_and_queues(self, sqs_stack):
         caller = sqs_stack.key(credits=100)
         jobs = submit(caller, "[[slow:2]] dunes", times=5)

@@ -20,7 +20,7 @@ _COMMON = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "shared_buffers": "128MB",
-    "max_connections": "100",
+    "max_connections": "200",
     "log_min_messages": "warning",
     # A failing statement is not written to the log, whatever it carries.
     "log_min_error_statement": "panic",
