@@ -10,11 +10,12 @@ from django.conf import settings
 from django.db import connection
 
 from core import push
-from generation import events, retries, state, throttle
+from generation import events, rerouting, retries, state, throttle
 from generation.settlement import Ending, Started, finish
-from generation.verdicts import Accepted, Doubt, Park, Verdict
-from providers import gateway
+from generation.verdicts import Accepted, Doubt, Park, Reroute, Verdict
+from providers import breakers, gateway
 from providers.contracts import Usage
+from providers.errors import ProviderError
 
 
 def apply(verdicts: Sequence[Verdict], *, at: datetime) -> None:
@@ -26,15 +27,32 @@ def apply(verdicts: Sequence[Verdict], *, at: datetime) -> None:
             endings.append(verdict)
         elif isinstance(verdict, Accepted):
             left.append(verdict)
-        elif isinstance(verdict, Park):
-            if not _park(verdict, at):
-                endings.append(Ending(verdict.step, "canceled"))
-        else:
+        elif isinstance(verdict, Doubt):
             _doubt(verdict, at)
+        elif (ending := _set_aside(verdict, at)) is not None:
+            endings.append(ending)
     keep_handles(left, owner=None, at=at)
     finish(endings, at=at)
     for verdict in verdicts:
         _report(verdict)
+
+
+def _set_aside(verdict: Park | Reroute, at: datetime) -> Ending | None:
+    """Lets a step wait for its next try, here or elsewhere; gives its end when there is nothing to wait for."""
+    step = verdict.step
+    if isinstance(verdict, Reroute):
+        way = None
+        if rerouting.wants_another(verdict.error):
+            way = rerouting.next_way(step=step, reason=verdict.error.code, at=at)
+        if way is None:
+            if isinstance(verdict.otherwise, Ending):
+                return verdict.otherwise
+            verdict = verdict.otherwise
+        elif _reroute(step, verdict.error, way, at):
+            return None
+        else:
+            return Ending(step, "canceled")
+    return None if _park(verdict, at) else Ending(step, "canceled")
 
 
 def keep_handles(accepted: Sequence[Accepted], *, owner: str | None, at: datetime) -> set[UUID]:
@@ -89,10 +107,13 @@ def renew(steps: Sequence[tuple[UUID, int]]) -> dict[tuple[UUID, int], str]:
 def _report(verdict: Verdict) -> None:
     """A provider that has no room is asked for less at once, one that delivers for a little more."""
     step = verdict.step
-    if isinstance(verdict, Park):
-        throttle.report(gateway.revision(step.revision_id), verdict.error)
-    elif isinstance(verdict, Ending) and verdict.result == "done":
-        throttle.report(gateway.revision(step.revision_id), None)
+    error = verdict.error if isinstance(verdict, Park | Reroute) else None
+    if error is None and not (isinstance(verdict, Ending) and verdict.result == "done"):
+        return
+    revision = gateway.revision(step.revision_id)
+    throttle.report(revision, error)
+    if step.connection_id is not None:
+        breakers.report(connection_id=step.connection_id, model=revision.slug, error=error)
 
 
 def _park(verdict: Park, at: datetime) -> bool:
@@ -101,11 +122,10 @@ def _park(verdict: Park, at: datetime) -> bool:
     delay = verdict.delay_seconds
     if verdict.counts:
         delay = max(delay, retries.pause_seconds(gateway.revision(step.revision_id).adapter))
-    row = {"error_code": error.code, "provider_code": error.provider_code or "", "detail": str(error)[:300]}
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT outcome, seq FROM generation_park(%s, %s, %s, %s, %s::jsonb, %s)",
-            [step.step_id, step.attempt_no, delay, verdict.counts, orjson.dumps(row).decode(), at],
+            [step.step_id, step.attempt_no, delay, verdict.counts, orjson.dumps(_failure(error)).decode(), at],
         )
         outcome, seq = cursor.fetchone()
         if outcome == "parked":
@@ -113,6 +133,22 @@ def _park(verdict: Park, at: datetime) -> bool:
             cursor.execute("SELECT generation_set_aside(%s, %s)", [step.job_id, at])
     _tell([(step, seq, state.RUNNING)])
     return bool(outcome != "stopped")
+
+
+def _reroute(step: Started, error: ProviderError, way: rerouting.Way, at: datetime) -> bool:
+    """False when the job is to stop."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT outcome, seq FROM generation_reroute(%s, %s, %s::jsonb, %s::jsonb, %s)",
+            [step.step_id, step.attempt_no, way.as_json(), orjson.dumps(_failure(error)).decode(), at],
+        )
+        outcome, seq = cursor.fetchone()
+    _tell([(step, seq, state.RUNNING)])
+    return bool(outcome != "stopped")
+
+
+def _failure(error: ProviderError) -> dict[str, str]:
+    return {"error_code": error.code, "provider_code": error.provider_code or "", "detail": str(error)[:300]}
 
 
 def _doubt(verdict: Doubt, at: datetime) -> None:

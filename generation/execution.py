@@ -26,11 +26,12 @@ from django.utils import timezone
 
 from core import push
 from generation import desk, events, fairness, retries, runner
+from generation.connecting import routes_of
 from generation.flight import Clock, Flight
 from generation.settlement import Ending, Started
 from generation.verdicts import Accepted, Doubt, Park, Verdict
 from providers import gateway
-from providers.errors import NoProvider, NotYet, UnknownAdapter
+from providers.errors import NotYet, UnknownAdapter
 
 _log = structlog.get_logger(__name__)
 
@@ -57,6 +58,7 @@ def run_batch(*, batch: Sequence[tuple[UUID, int]], clock: Clock = timezone.now)
     """
     started = begin(batch=batch, owner=owner(), at=clock())
     revisions = {step.revision_id: gateway.revision(step.revision_id) for step in started}
+    started, routes = routes_of(started, revisions)
     here: list[Flight] = []
     elsewhere: list[Verdict] = []
     calls: Counter[str] = Counter()
@@ -64,16 +66,16 @@ def run_batch(*, batch: Sequence[tuple[UUID, int]], clock: Clock = timezone.now)
         revision = revisions[step.revision_id]
         try:
             placement = gateway.placement(revision)
-            connection = gateway.connection(revision=revision, workspace_id=step.workspace_id)
-        except (UnknownAdapter, NoProvider) as exc:
+            route = routes[step.step_id]
+        except (UnknownAdapter, KeyError) as exc:
             _log.error("worker.no_route", adapter=revision.adapter, step=str(step.step_id), kind=type(exc).__name__)
             elsewhere.append(_left(step))
             continue
         if placement == "io":
             calls[revision.adapter] += step.mode == "submit"
-            runner.take(step, revision, connection, owner=owner(), clock=clock)
+            runner.take(step, revision, route, owner=owner(), clock=clock)
         else:
-            here.append(Flight(step, revision, connection, clock=clock))
+            here.append(Flight(step, revision, route, clock=clock))
     retries.called(calls)
     desk.apply(elsewhere, at=clock())
     message = _Message(here, clock)
@@ -95,7 +97,7 @@ def begin(*, batch: Sequence[tuple[UUID, int]], owner: str, at: datetime) -> lis
     lease = f"{settings.GENERATION_LEASE_SECONDS} seconds"
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT * FROM generation_begin(%s::uuid[], %s::integer[], %s, %s::interval, %s)",
+            "SELECT * FROM generation_take(%s::uuid[], %s::integer[], %s, %s::interval, %s)",
             [[step_id for step_id, _ in batch], [number for _, number in batch], owner, lease, at],
         )
         started = [decode_started(row) for row in cursor.fetchall()]
@@ -172,7 +174,7 @@ class _Message:
 
 
 def decode_started(row: tuple[Any, ...]) -> Started:
-    """A row of `generation_begin`. Raw cursors give jsonb as text."""
+    """A row of `generation_take`. Raw cursors give jsonb as text."""
     values = list(row)
     for at in _DOCUMENTS:
         if isinstance(values[at], str):

@@ -18,7 +18,7 @@ from core.errors import DomainError
 from generation import events, hearing, progress, timing
 from generation.settlement import Ending, Fault, Started
 from generation.timing import Times
-from generation.verdicts import Accepted, Doubt, Park, Verdict
+from generation.verdicts import Accepted, Doubt, Park, Reroute, Verdict
 from providers import gateway
 from providers.contracts import Connection, Ctx, Delivered, Handle, Refused, Revision, Running, Usage
 from providers.errors import (
@@ -310,14 +310,16 @@ class Flight:
             resubmit = gateway.resubmit(self.revision)
             if resubmit == "lookup" or (resubmit == "never" and gateway.brings_evidence(self.revision)):
                 return self._doubted(error)
-        if not self.stop_cause and step.tries <= error.retry_same and step.tries < settings.GENERATION_MAX_ATTEMPTS:
-            hint = error.retry_after_seconds
-            return Park(step, error, hint if hint is not None else _jittered(step.tries))
         if self.stop_cause:
             return Ending(step, "canceled")
+        again = step.tries_here <= error.retry_same and step.tries < settings.GENERATION_MAX_ATTEMPTS
+        hint = error.retry_after_seconds
+        if again:
+            parked = Park(step, error, hint if hint is not None else _jittered(step.tries_here))
+            return Reroute(step, error, parked) if error.fallback == "long" else parked
         fault = Fault(error.code, error.category, error.public, retryable=error.category != "input",
                       provider_code=error.provider_code, detail=str(error))  # fmt: skip
-        return Ending(step, "failed", fault=fault)
+        return Reroute(step, error, Ending(step, "failed", fault=fault))
 
     def _doubted(self, error: ProviderError) -> Verdict:
         step, times = self.step, timing.of(self.revision)

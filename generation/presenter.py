@@ -27,7 +27,9 @@ def generation(
 ) -> dict[str, Any]:
     """The whole object. `files` has the job's available assets; outputs without one carry no links."""
     public = to_public("gen", job.id)
-    slug, _, version = job.model.partition("@")
+    stood_in = job.stood_in
+    slug, _, version = (stood_in.made_by if stood_in else job.model).partition("@")
+    asked = job.model.partition("@")[0]
     return {
         "id": public,
         "object": "generation",
@@ -36,7 +38,8 @@ def generation(
         "stage": _stage(job),
         "progress": job.progress,
         "queue": queue(job, expected or Outlook()),
-        "model": {"requested": job.model_requested, "resolved": slug, "version": version, "fallback_from": None},
+        "model": {"requested": job.model_requested, "resolved": slug, "version": version,
+                  "fallback_from": asked if stood_in else None, "fallback_reason": stood_in.reason if stood_in else None},
         "input": job.input,
         "steps": [{"name": step.name, "status": _STEP_NAMES.get(step.state, step.state)} for step in job.steps],
         "outputs": [_output(job, output, files or {}) for output in job.outputs],

@@ -208,9 +208,9 @@ WHERE s.state IN ('submitting', 'collecting', 'reconciling') AND s.lease_expires
 LIMIT %s
 """
 _GIVE_UP = """
-SELECT s.lost_leases, s.id, s.attempt_no, s.tries, a.id, j.id, j.workspace_id, j.sandbox,
-    s.revision_id, j.model, s.kind, s.params, s.price, s.output_index, j.deadline_at, j.seq, false, 'submit', a.handle,
-    a.started_at, s.started_at, j.stop_cause
+SELECT s.lost_leases, s.id, s.attempt_no, s.tries, s.tries - s.tries_elsewhere, a.id, j.id, j.workspace_id, j.sandbox,
+    s.revision_id, j.model, s.kind, s.params, coalesce(s.charge, s.price), s.output_index, j.deadline_at, j.seq, false,
+    'submit', a.handle, a.started_at, s.started_at, j.stop_cause, a.connection_id
 FROM generation_step s JOIN generation_job j ON j.id = s.job_id
 JOIN generation_attempt a ON a.step_id = s.id AND a.no = s.attempt_no
 WHERE s.state IN ('submitting', 'awaiting', 'collecting', 'reconciling') AND s.lease_expires_at < now()

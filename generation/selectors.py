@@ -14,15 +14,21 @@ from core.errors import NotFound
 from generation import progress, state
 from generation.models import Attempt, Job
 from generation.state import PLACE_HELD
+from providers import catalog
 
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """A step as people see it. `since` is when the attempt that is under way began; None while none is."""
+    """A step as people see it. `since` is when the attempt that is under way began; None while none is.
+
+    `made_by` is the model, with its pin, that it went to instead of the one that was asked for, and `reason` why.
+    """
 
     name: str
     state: str
     since: datetime | None = None
+    made_by: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,12 @@ class JobView:
     progress: float = 0.0
     stop_cause: str = ""
     place: str = PLACE_HELD
+    allow_fallback: bool = True
+
+    @property
+    def stood_in(self) -> StepView | None:
+        """A step that another model makes, or made, than the one that was asked for."""
+        return next((step for step in self.steps if step.made_by), None)
 
     @property
     def is_live(self) -> bool:
@@ -194,8 +206,9 @@ def _views(rows: Sequence[Job]) -> list[JobView]:
     steps: dict[UUID, list[StepView]] = {}
     with connection.cursor() as cursor:
         cursor.execute(_STEPS, [[row.id for row in rows]])
-        for job_id, *step in cursor.fetchall():
-            steps.setdefault(job_id, []).append(StepView(*step))
+        for job_id, name, at, since, instead, reason in cursor.fetchall():
+            made_by = catalog.revision(instead).pinned if instead else ""
+            steps.setdefault(job_id, []).append(StepView(name, at, since, made_by, reason if made_by else ""))
     running = progress.read([row.id for row in rows if row.state in (state.RUNNING, state.CANCELING)])
     return [_view(row, steps.get(row.id, []), running.get(row.id, {})) for row in rows]
 
@@ -209,7 +222,7 @@ def _view(row: Job, steps: Sequence[StepView], running: Mapping[str, float]) -> 
         outputs=sorted(row.outputs, key=lambda output: int(output["index"])), steps=steps, error=row.error,
         external_id=row.external_id, metadata=row.metadata, visibility=row.visibility, parent_id=row.parent_id,
         started_at=row.started_at, completed_at=row.completed_at, stop_cause=row.stop_cause,
-        place=row.place, progress=_progress(row.state, steps, running),
+        place=row.place, allow_fallback=row.allow_fallback, progress=_progress(row.state, steps, running),
     )  # fmt: skip
 
 
@@ -226,8 +239,8 @@ SELECT s.job_id, s.name, s.state, CASE
     WHEN s.token IS NOT NULL THEN (SELECT a.started_at FROM generation_attempt a WHERE a.id = s.token)
     WHEN s.state IN ('submitting', 'awaiting', 'collecting', 'reconciling') THEN (
         SELECT a.started_at FROM generation_attempt a WHERE a.step_id = s.id AND a.no = s.attempt_no)
-    END
-FROM generation_step s WHERE s.job_id = ANY(%s) ORDER BY s.job_id, s.position
+    END, CASE WHEN s.revision_id <> j.revision_id THEN s.revision_id END, s.route_reason
+FROM generation_step s JOIN generation_job j ON j.id = s.job_id WHERE s.job_id = ANY(%s) ORDER BY s.job_id, s.position
 """
 _STANDING = """
 SELECT id, seq, state FROM (

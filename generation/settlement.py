@@ -16,6 +16,7 @@ from core import push
 from core.ids import to_public
 from generation import events
 from generation.state import LIVE
+from providers import gateway
 from providers.contracts import Usage
 
 
@@ -24,12 +25,14 @@ class Started:
     """A step that this worker began, with everything needed to run and end it.
 
     `mode` is submit for a new attempt, check for one whose `handle` its provider gave before, reconcile for one of
-    which only the `token` is known. `stop_cause` is why its job is to end, if it is.
+    which only the `token` is known. `tries_here` are those on its present way, and `price` is what that may cost at
+    most. `stop_cause` is why its job is to end, if it is.
     """
 
     step_id: UUID
     attempt_no: int
     tries: int
+    tries_here: int
     token: UUID
     job_id: UUID
     workspace_id: UUID
@@ -48,6 +51,7 @@ class Started:
     attempt_started_at: datetime
     first_started_at: datetime
     stop_cause: str
+    connection_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,8 @@ def finish(endings: Sequence[Ending], *, at: datetime) -> None:
             ending, output = endings[place - 1], outputs[place - 1]
             if ending.stored is not None:
                 # After the compare-and-set: only the attempt that won adds rows.
-                stored.append(Result(ending.stored, str(ending.step.params.get("prompt", "")), ending.step.model))
+                made_by = gateway.revision(ending.step.revision_id).pinned
+                stored.append(Result(ending.stored, str(ending.step.params.get("prompt", "")), made_by))
             told += _told(ending.step, output, job_state, seq)
         library.record(stored, at=at)
     events.send(told, nudge=True)

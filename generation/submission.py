@@ -38,6 +38,7 @@ class Order:
     input: Mapping[str, Any]
     quote_id: UUID | None = None
     max_credits: int | None = None
+    allow_fallback: bool = True
     start_deadline_seconds: int | None = None
     deadline_seconds: int | None = None
     external_id: str = ""
@@ -182,7 +183,7 @@ def run_again(
     order = Order(
         pipeline=old.pipeline, model=old.model_requested, input=old.input, external_id=old.external_id,
         metadata=old.metadata, visibility=old.visibility, parent_id=old.id,
-        max_credits=old.quoted if at_most_as_before else None,
+        max_credits=old.quoted if at_most_as_before else None, allow_fallback=old.allow_fallback,
     )  # fmt: skip
     once = Once(RETRY_ROUTE, key, idempotency.fingerprint({"retry": str(job_id)}))
     return submit_job(caller=caller, order=order, once=once, render=render, at=at)
@@ -241,6 +242,7 @@ def _job_row(order: Order, priced: Priced, job: JobView, at: datetime) -> dict[s
         "model": job.model, "revision": priced.card.revision.id, "input": job.input, "asked": job.asked,
         "quoted": job.quoted, "external_id": job.external_id, "metadata": job.metadata,
         "visibility": job.visibility, "parent": job.parent_id, "deadline_at": job.deadline_at,
+        "allow_fallback": order.allow_fallback,
         "start_deadline_at": at + timedelta(seconds=start_by) if start_by else None,
     }  # fmt: skip
 

@@ -36,4 +36,13 @@ class Doubt:
     delay_seconds: float
 
 
-Verdict = Ending | Accepted | Park | Doubt
+@dataclass(frozen=True, slots=True)
+class Reroute:
+    """This way is over for the step: it goes another, or ends as `otherwise` says."""
+
+    step: Started
+    error: ProviderError
+    otherwise: "Park | Ending"
+
+
+Verdict = Ending | Accepted | Park | Doubt | Reroute

@@ -19,7 +19,7 @@ def wake(*, token: UUID, headers: Mapping[str, str], body: bytes, at: datetime) 
         if found is None:
             raise NotFound
         revision = gateway.revision(found[0])
-        route = gateway.connection(revision=revision, workspace_id=found[1])
+        route = gateway.connection(revision=revision, connection_id=found[1])
         gateway.verify_webhook(revision=revision, connection=route, headers=headers, body=body, at=at)
         cursor.execute("SELECT generation_wake(%s)", [token])
         (waits,) = cursor.fetchone()
@@ -28,6 +28,5 @@ def wake(*, token: UUID, headers: Mapping[str, str], body: bytes, at: datetime) 
 
 
 _ASKED = """
-SELECT a.revision_id, j.workspace_id FROM generation_attempt a JOIN generation_step s ON s.id = a.step_id
-JOIN generation_job j ON j.id = s.job_id WHERE a.id = %s
+SELECT revision_id, connection_id FROM generation_attempt WHERE id = %s
 """

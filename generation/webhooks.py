@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 
 from core.errors import NotFound
 from generation import waking
-from providers.errors import BadSignature, NoProvider
+from providers.errors import BadSignature
 
 _MOST_BYTES = 1_000_000
 
@@ -22,6 +22,6 @@ def provider(request: HttpRequest, token: UUID) -> HttpResponse:
         return HttpResponse(status=413)
     try:
         waking.wake(token=token, headers=request.headers, body=request.body, at=timezone.now())
-    except (NotFound, NoProvider, BadSignature):
+    except (NotFound, BadSignature):
         return HttpResponse(status=404)
     return HttpResponse(status=204)

@@ -65,6 +65,11 @@ class Connection:
     result_hosts: tuple[str, ...] = ()
     workspace_id: UUID | None = None
 
+    @property
+    def row_id(self) -> UUID | None:
+        """Its row's id; None for an engine that computes here."""
+        return self.id if self.id.int else None
+
     def url(self, path: str) -> str:
         """The address of a path that begins with a slash."""
         return self.base_url.rstrip("/") + path

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import orjson
 
-from providers import catalog, connections, costs, http, registry, results
+from providers import catalog, connections, costs, http, registry, results, routing
 from providers.contracts import (
     Cancelled,
     CanonicalRequest,
@@ -30,7 +30,7 @@ from providers.contracts import (
     Running,
     WirePlan,
 )
-from providers.errors import NoProvider, UnknownAdapter, UnknownOutcome, storable
+from providers.errors import UnknownAdapter, UnknownOutcome, storable
 
 _MOST_HANDLE_BYTES = 4_096
 _MOST_META_BYTES = 65_536
@@ -66,12 +66,21 @@ def is_served(revision: Revision) -> bool:
         return False
 
 
-def connection(*, revision: Revision, workspace_id: UUID) -> Connection:
-    """A connection that a workspace's work may go to. Raises NoProvider when there is none."""
-    serving = connections.serving(revision.adapter, workspace_id=workspace_id)
-    if not serving:
-        raise NoProvider(f"No connection serves {revision.name} right now.", retry_after_seconds=60)
-    return serving[0]
+def has_choice(revision: Revision, *, workspace_id: UUID) -> bool:
+    """Whether there is more than one connection to a model for this workspace. Raises UnknownAdapter."""
+    return len(connections.serving(revision.adapter, workspace_id=workspace_id)) > 1
+
+
+def choose(*, revision: Revision, workspace_id: UUID, loads: Mapping[UUID, int]) -> Connection | None:
+    """The connection for a new attempt; `loads` is how much is under way on each. Raises UnknownAdapter."""
+    return routing.chosen(revision=revision, workspace_id=workspace_id, loads=loads)
+
+
+def connection(*, revision: Revision, connection_id: UUID | None) -> Connection:
+    """The connection that an attempt was given. Raises NotFound when it is there no more."""
+    if connection_id is None:
+        return connections.local(revision.adapter)
+    return connections.get(connection_id, kind=revision.adapter)
 
 
 def plan(

@@ -48,7 +48,7 @@ GENERATION = _object(
         "status": {"enum": list(state.ALL)}, "stage": _MAYBE_TEXT, "progress": {"type": "number"},
         "queue": QUEUE_PLACE,
         "model": _object({"requested": {"type": "string"}, "resolved": {"type": "string"},
-                          "version": {"type": "string"}, "fallback_from": _MAYBE_TEXT}),
+                          "version": {"type": "string"}, "fallback_from": _MAYBE_TEXT, "fallback_reason": _MAYBE_TEXT}),
         "input": {"type": "object"},
         "steps": {"type": "array", "items": _object({"name": {"type": "string"}, "status": {"type": "string"}})},
         "outputs": {"type": "array", "items": OUTPUT},

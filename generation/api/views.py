@@ -195,7 +195,8 @@ def _order(data: dict[str, Any]) -> Order:
         raise FieldsRejected([{"field": "quote_id", "reason": "is not a quote's id"}])
     return Order(
         pipeline=data["pipeline"], model=data.get("model", "auto"), input=data["input"], quote_id=quote_id,
-        max_credits=data.get("max_credits"), start_deadline_seconds=data.get("start_deadline_s"),
+        max_credits=data.get("max_credits"), allow_fallback=data.get("allow_fallback", True),
+        start_deadline_seconds=data.get("start_deadline_s"),
         deadline_seconds=data.get("deadline_s"), external_id=data.get("external_id", ""),
         metadata=data.get("metadata", {}), visibility=data.get("visibility", "private"),
     )  # fmt: skip

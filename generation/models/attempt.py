@@ -9,6 +9,7 @@ class Attempt(models.Model):
     step = models.ForeignKey("generation.Step", models.CASCADE, db_index=False, related_name="attempts")
     no = models.PositiveSmallIntegerField()
     revision = models.ForeignKey("providers.ModelRevision", models.PROTECT, db_index=False, related_name="+")
+    connection_id = models.UUIDField(null=True, help_text="Empty for what computes here.")
     worker = models.CharField(max_length=80)
     outcome = models.CharField(max_length=12, default="running", help_text="running, done, failed, canceled or lost")
     error_code = models.CharField(max_length=40, blank=True)

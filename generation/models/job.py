@@ -41,6 +41,7 @@ class Job(models.Model):
     error = models.JSONField(null=True)
     start_deadline_at = models.DateTimeField(null=True)
     deadline_at = models.DateTimeField()
+    allow_fallback = models.BooleanField(default=True, help_text="May a like model make it when this one cannot.")
     external_id = models.CharField(max_length=120, blank=True)
     metadata = models.JSONField(default=dict)
     visibility = models.CharField(max_length=10, default="private")

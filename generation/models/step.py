@@ -9,7 +9,8 @@ from generation import state
 class Step(models.Model):
     """A node of a job's static graph, and the unit that is claimed, leased, retried and priced.
 
-    `attempt_no` grows with each claim and fences late workers; `tries` counts the attempts that began.
+    `attempt_no` grows with each claim and fences late workers; `tries` counts the attempts that began. `revision` and
+    `connection_id` say which way it goes now; what was asked for stands in its job.
     `vtag` is the finish tag of the fair queue, given when the job has a place; `cost` is expected work in
     slot-milliseconds.
     """
@@ -22,6 +23,9 @@ class Step(models.Model):
     depends_on = ArrayField(models.CharField(max_length=40), default=list)
     optional = models.BooleanField(default=False)
     revision = models.ForeignKey("providers.ModelRevision", models.PROTECT, db_index=False, related_name="+")
+    connection_id = models.UUIDField(null=True, help_text="The connection of its last attempt, or that it must take.")
+    route_reason = models.CharField(max_length=40, blank=True, default="", help_text="Why it goes another way.")
+    charge = models.PositiveBigIntegerField(null=True, help_text="What it may cost at most on its present way.")
     placement = models.CharField(max_length=5)
     lane = models.CharField(max_length=10)
     params = models.JSONField()
@@ -35,6 +39,7 @@ class Step(models.Model):
     cost = models.PositiveIntegerField()
     attempt_no = models.PositiveSmallIntegerField(default=0)
     tries = models.PositiveSmallIntegerField(default=0)
+    tries_elsewhere = models.PositiveSmallIntegerField(default=0, help_text="Tries on the ways before this one.")
     lost_leases = models.PositiveSmallIntegerField(default=0)
     lease_owner = models.CharField(max_length=80, blank=True)
     lease_expires_at = models.DateTimeField(null=True)

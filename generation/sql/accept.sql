@@ -92,13 +92,14 @@ BEGIN
     INSERT INTO generation_job (id, workspace_id, created_by_id, api_key_id, sandbox, pipeline, model_requested, model,
         revision_id, input, asked, lane, state, stop_cause, seq, hold_id, quoted, captured, released, charge_reason,
         outputs, error, start_deadline_at, deadline_at, external_id, metadata, visibility, parent_id, created_at, place,
-        admitted_at)
+        admitted_at, allow_fallback)
     VALUES ((j ->> 'id')::uuid, space, (p ->> 'user')::uuid, (p ->> 'key')::uuid, trial,
         j ->> 'pipeline', j ->> 'model_requested', j ->> 'model', j ->> 'revision', j -> 'input',
         (j ->> 'asked')::smallint, p ->> 'lane', 'queued', '', 1, (j ->> 'hold')::uuid, (j ->> 'quoted')::bigint, 0, 0,
         '', '[]', NULL, (j ->> 'start_deadline_at')::timestamptz, (j ->> 'deadline_at')::timestamptz,
         j ->> 'external_id', j -> 'metadata', j ->> 'visibility', (j ->> 'parent')::uuid, p_at,
-        CASE WHEN placed THEN 'held' ELSE 'wanted' END, CASE WHEN placed THEN p_at END);
+        CASE WHEN placed THEN 'held' ELSE 'wanted' END, CASE WHEN placed THEN p_at END,
+        coalesce((j ->> 'allow_fallback')::boolean, true));
     INSERT INTO generation_load AS l (workspace_id, sandbox, pipeline, live, day, accepted_today)
     VALUES (space, trial, j ->> 'pipeline', 1, today, 1)
     ON CONFLICT (workspace_id, sandbox, pipeline) DO UPDATE SET live = l.live + 1, day = greatest(l.day, today),
@@ -118,7 +119,7 @@ BEGIN
     END IF;
     INSERT INTO generation_step (id, job_id, name, kind, position, depends_on, optional, revision_id, placement, lane,
         params, price, unit, quantity, settled, output_index, state, vtag, cost, attempt_no, tries, lost_leases,
-        lease_owner)
+        lease_owner, route_reason, tries_elsewhere)
     SELECT (s ->> 'id')::uuid, (j ->> 'id')::uuid, s ->> 'name', s ->> 'kind', nth,
         ARRAY(SELECT jsonb_array_elements_text(s -> 'depends_on')), (s ->> 'optional')::boolean, s ->> 'revision',
         s ->> 'placement', p ->> 'lane', s -> 'params', (s ->> 'price')::bigint, s ->> 'unit', (s ->> 'quantity')::numeric, 0,
@@ -128,7 +129,7 @@ BEGIN
             + sum(generation_work((s ->> 'cost')::bigint, share, trial))
                 OVER (PARTITION BY s ->> 'placement' ORDER BY nth)
         ELSE 0 END,
-        (s ->> 'cost')::integer, 0, 0, 0, ''
+        (s ->> 'cost')::integer, 0, 0, 0, '', '', 0
     FROM jsonb_array_elements(p -> 'steps') WITH ORDINALITY AS t (s, nth);
 
     INSERT INTO generation_event (job_id, seq, type, data, at)

@@ -4,14 +4,15 @@
 -- Begins claimed steps that are still this worker's to begin, and says everything needed to run them.
 -- A step with a token has an attempt under way at its provider, and goes on with it: mode check when the provider's
 -- handle is known, reconcile when not even that is. All others begin a new attempt: mode submit.
+-- tries_here are those on the step's present way; price is what that way may cost at most.
 -- Rows are found by primary key alone: `state || ''` is no condition of a partial index, whose statistics are from a
 -- quiet hour, and which a planner would read from end to end for every message.
-CREATE OR REPLACE FUNCTION generation_begin(
+CREATE OR REPLACE FUNCTION generation_take(
     p_steps uuid[], p_attempts integer[], p_owner text, p_lease interval, p_at timestamptz
-) RETURNS TABLE (step_id uuid, attempt_no integer, tries integer, token uuid, job_id uuid, workspace_id uuid,
-    sandbox boolean, revision_id text, model text, kind text, params jsonb, price bigint, output_index integer,
+) RETURNS TABLE (step_id uuid, attempt_no integer, tries integer, tries_here integer, token uuid, job_id uuid,
+    workspace_id uuid, sandbox boolean, revision_id text, model text, kind text, params jsonb, price bigint, output_index integer,
     deadline_at timestamptz, seq integer, began boolean, mode text, handle jsonb, attempt_started_at timestamptz,
-    first_started_at timestamptz, stop_cause text)
+    first_started_at timestamptz, stop_cause text, connection_id uuid)
 LANGUAGE plpgsql SET enable_seqscan = off AS $$
 #variable_conflict use_column
 BEGIN
@@ -32,13 +33,14 @@ BEGIN
         RETURNING s.*
     ), tried AS (
         INSERT INTO generation_attempt (id, step_id, no, revision_id, worker, outcome, error_code, provider_code,
-            detail, cost_usd_micros, cost_source, started_at)
-        SELECT gen_random_uuid(), b.id, b.attempt_no, b.revision_id, p_owner, 'running', '', '', '', 0, '', p_at
-        FROM begun b WHERE b.token IS NULL RETURNING id, step_id, handle, started_at
+            detail, cost_usd_micros, cost_source, started_at, connection_id)
+        SELECT gen_random_uuid(), b.id, b.attempt_no, b.revision_id, p_owner, 'running', '', '', '', 0, '', p_at,
+            b.connection_id
+        FROM begun b WHERE b.token IS NULL RETURNING id, step_id, handle, started_at, connection_id
     ), resumed AS (
         -- The attempt keeps its token, which the provider knows, and takes the number that fences its former worker.
         UPDATE generation_attempt a SET no = b.attempt_no, worker = p_owner FROM begun b WHERE a.id = b.token
-        RETURNING a.id, a.step_id, a.handle, a.started_at
+        RETURNING a.id, a.step_id, a.handle, a.started_at, a.connection_id
     ), moved AS (
         UPDATE generation_job j SET state = 'running', started_at = p_at, seq = j.seq + 1
         WHERE j.id IN (SELECT b.job_id FROM begun b) AND j.state || '' = 'queued' RETURNING j.id, j.seq
@@ -50,11 +52,11 @@ BEGIN
         INSERT INTO generation_event (job_id, seq, type, data, at)
         SELECT m.id, m.seq, 'status', '{"status": "running"}', p_at FROM moved m
     )
-    SELECT b.id, b.attempt_no::integer, b.tries::integer, t.id, j.id, j.workspace_id, j.sandbox,
-        b.revision_id::text, j.model::text, b.kind::text, b.params, b.price, b.output_index::integer, j.deadline_at,
-        coalesce(m.seq, j.seq)::integer, m.id IS NOT NULL,
+    SELECT b.id, b.attempt_no::integer, b.tries::integer, (b.tries - b.tries_elsewhere)::integer, t.id, j.id,
+        j.workspace_id, j.sandbox, b.revision_id::text, j.model::text, b.kind::text, b.params,
+        coalesce(b.charge, b.price), b.output_index::integer, j.deadline_at, coalesce(m.seq, j.seq)::integer, m.id IS NOT NULL,
         CASE WHEN b.token IS NULL THEN 'submit' WHEN t.handle IS NULL THEN 'reconcile' ELSE 'check' END,
-        t.handle, t.started_at, b.started_at, j.stop_cause::text
+        t.handle, t.started_at, b.started_at, j.stop_cause::text, t.connection_id
     FROM begun b
     JOIN (SELECT * FROM tried UNION ALL SELECT * FROM resumed) t ON t.step_id = b.id
     JOIN generation_job j ON j.id = b.job_id

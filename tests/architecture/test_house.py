@@ -173,6 +173,7 @@ class TestDatabase:
             "generation/sql/outlook.sql",
             "generation/sql/fairness.sql",
             "generation/sql/window.sql",
+            "generation/sql/routes.sql",
         ],
     )
     def test_runs_the_functions_as_their_files_say(self, name):

@@ -55,6 +55,14 @@ def env_bool(name: str, *, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name}={raw!r} is neither true nor false.")
 
 
+def env_choice(name: str, *, default: str, among: tuple[str, ...]) -> str:
+    """One of a few words."""
+    value = os.environ.get(name, "") or default
+    if value not in among:
+        raise ImproperlyConfigured(f"{name}={value!r} is none of: {', '.join(among)}.")
+    return value
+
+
 def env_list(name: str, *, default: str = "") -> list[str]:
     """Comma-separated values, trimmed, empty ones dropped."""
     return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]

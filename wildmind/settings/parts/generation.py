@@ -1,6 +1,6 @@
 """Jobs and their workers. Times are in the unit of the name."""
 
-from wildmind.settings.env import counts, env_int, env_list
+from wildmind.settings.env import counts, env_choice, env_int, env_list
 
 # A worker that died is noticed after this long; it renews four times within it.
 GENERATION_LEASE_SECONDS = env_int("WILDMIND_LEASE_SECONDS", default=15, minimum=2)
@@ -9,6 +9,10 @@ GENERATION_PICKUP_SECONDS = env_int("WILDMIND_PICKUP_SECONDS", default=15, minim
 # The net under lost nudges: how often the conductor looks without being asked.
 GENERATION_TICK_MILLISECONDS = env_int("WILDMIND_TICK_MILLISECONDS", default=500, minimum=10)
 GENERATION_MAX_ATTEMPTS = env_int("WILDMIND_MAX_ATTEMPTS", default=4, minimum=1)
+# How unlike the asked model one may be that steps in when it cannot: by the word that catalogue files use, or none.
+GENERATION_FALLBACK = env_choice(
+    "WILDMIND_FALLBACK", default="family", among=("none", "same_weights", "family", "substitute")
+)
 # A step whose worker dies this often is poison and is not tried again.
 GENERATION_MAX_LOST_LEASES = env_int("WILDMIND_MAX_LOST_LEASES", default=3, minimum=1)
 GENERATION_DEADLINE_SECONDS = env_int("WILDMIND_DEADLINE_SECONDS", default=900, minimum=10)
