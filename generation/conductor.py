@@ -24,7 +24,7 @@ from credits.queues import (
     RECONCILE,
     RENEW_ALLOWANCES,
 )
-from generation import clock, recovery
+from generation import clock, diversion, recovery
 from generation.dispatch import Dispatcher
 from generation.events import NUDGE
 from generation.lookout import Lookout
@@ -87,6 +87,8 @@ class Conductor:
         if now - self._swept_at >= _SWEEP_SECONDS:
             self._swept_at = now
             recovery.sweep(at=clock.now(), leases=now >= self._leases_from)
+            if self._leads:
+                diversion.divert(at=clock.now())
         if now - self._scheduled_at >= _SCHEDULE_SECONDS:
             self._scheduled_at = now
             self._keep_schedule(now)

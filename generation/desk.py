@@ -43,7 +43,7 @@ def _set_aside(verdict: Park | Reroute, at: datetime) -> Ending | None:
     if isinstance(verdict, Reroute):
         way = None
         if rerouting.wants_another(verdict.error):
-            way = rerouting.next_way(step=step, reason=verdict.error.code, at=at)
+            way = rerouting.next_way(step=rerouting.Waiting.of(step), reason=verdict.error.code, at=at)
         if way is None:
             if isinstance(verdict.otherwise, Ending):
                 return verdict.otherwise

@@ -38,8 +38,10 @@ def generation(
         "stage": _stage(job),
         "progress": job.progress,
         "queue": queue(job, expected or Outlook()),
-        "model": {"requested": job.model_requested, "resolved": slug, "version": version,
-                  "fallback_from": asked if stood_in else None, "fallback_reason": stood_in.reason if stood_in else None},
+        "model": {
+            "requested": job.model_requested, "resolved": slug, "version": version,
+            "fallback_from": asked if stood_in else None, "fallback_reason": stood_in.reason if stood_in else None,
+        },
         "input": job.input,
         "steps": [{"name": step.name, "status": _STEP_NAMES.get(step.state, step.state)} for step in job.steps],
         "outputs": [_output(job, output, files or {}) for output in job.outputs],

@@ -57,14 +57,29 @@ class _Asked:
     tried: frozenset[tuple[str, UUID | None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A step that needs another way."""
+
+    step_id: UUID
+    workspace_id: UUID
+    name: str
+    params: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, step: Started) -> "Waiting":
+        name = f"generate[{step.params['index']}]" if "index" in step.params else step.kind
+        return cls(step.step_id, step.workspace_id, name, step.params)
+
+
 def wants_another(error: ProviderError) -> bool:
     """Whether a failure is a reason to go another way."""
     hint = error.retry_after_seconds or 0.0
     return error.fallback == "always" or (error.fallback == "long" and hint > _LONG_SECONDS)
 
 
-def next_way(*, step: Started, reason: str, at: datetime) -> Way | None:
-    """The first way that fits, or None when there is none."""
+def next_way(*, step: Waiting, reason: str, at: datetime, away_from: str = "") -> Way | None:
+    """The first way that fits, or None when there is none. `away_from` is a revision that is not to be it."""
     asked = _asked(step.step_id)
     if asked.attempts >= settings.GENERATION_MAX_ATTEMPTS:
         return None
@@ -74,14 +89,13 @@ def next_way(*, step: Started, reason: str, at: datetime) -> Way | None:
         asked=asked.revision, workspace_id=step.workspace_id, tried=asked.tried,
         pinned=asked.pinned or not asked.allow_fallback,
     )  # fmt: skip
-    found = (_fitting(step.params, asked, route, reason, at, name=_name_of(step)) for route in routes)
+    found = (_fitting(step, asked, route, reason, at) for route in routes if route.revision.id != away_from)
     return next((way for way in found if way is not None), None)
 
 
-def _fitting(
-    params: Mapping[str, Any], asked: _Asked, route: Route, reason: str, at: datetime, *, name: str
-) -> Way | None:
+def _fitting(waiting: Waiting, asked: _Asked, route: Route, reason: str, at: datetime) -> Way | None:
     """The way, if its model takes the order as it is and costs no more than was quoted."""
+    params = waiting.params
     if route.revision.id == asked.revision.id:
         return Way(route, params, asked.price, reason)
     given = {key: value for key, value in asked.input.items() if key in route.revision.spec["input"]["properties"]}
@@ -90,20 +104,16 @@ def _fitting(
     try:
         quoting.reject_invalid(revision=route.revision, given=given)
         planned = planner(asked.pipeline)(given=given, revision=route.revision)
-        step = next(item for item in planned.steps if item.name == name)
+        step = next(item for item in planned.steps if item.name == waiting.name)
         gateway.plan(revision=route.revision, params=step.params, deadline=at)
         rate = rates.in_force(model=route.revision.slug, at=at)
         if rate is None:
             return None
-        line = rates.price_line(rate=rate, step=name, label=route.revision.name, measured=step.measures)
+        line = rates.price_line(rate=rate, step=waiting.name, label=route.revision.name, measured=step.measures)
     except (DomainError, ProviderError, StopIteration):
         return None
     kept = {key: params[key] for key in ("seed", "index", "of", "recall") if key in params and key in step.params}
     return Way(route, {**step.params, **kept}, line.credits, reason) if line.credits <= asked.price else None
-
-
-def _name_of(step: Started) -> str:
-    return f"generate[{step.params['index']}]" if "index" in step.params else step.kind
 
 
 def _asked(step_id: UUID) -> _Asked:

@@ -84,6 +84,15 @@ def learned() -> dict[str, int]:
     return limits
 
 
+def limits() -> dict[str, int]:
+    """The limit in force of each model that has one: what its file says, or what its provider taught, if less."""
+    found = {card.revision.slug: said for card in catalog.every() if (said := _said(card.revision))}
+    with suppress(redis.RedisError, OSError):
+        for slug, limit in _lately().items():
+            found[slug] = min(limit, found.get(slug, limit))
+    return found
+
+
 def forget() -> None:
     """Makes the next reader of this process ask Redis."""
     _copy.read_at = float("-inf")
@@ -107,7 +116,8 @@ Group = tuple[int, list["Group | str"]]
 
 
 class Headroom:
-    """How many more steps of each model and adapter may begin, from what is under way by revision."""
+    """How many more steps of each model and adapter may begin, from what is under way by revision and which circuits
+    are open."""
 
     def __init__(self, under_way: Mapping[str, int], learned: Mapping[str, int]) -> None:
         self._adapters: Mapping[str, int] = settings.GENERATION_ADAPTER_CONCURRENCY
@@ -116,6 +126,9 @@ class Headroom:
         self._limits = {item.slug: said for item in self._known.values() if (said := _said(item))}
         for slug, limit in learned.items():
             self._limits[slug] = min(limit, self._limits.get(slug, limit))
+        # A model whose every circuit is open gets nothing, and one that may be tried again gets one call.
+        for slug, most in gateway.shut().items():
+            self._limits[slug] = min(most, self._limits.get(slug, most))
         self._of_model: Counter[str] = Counter()
         self._of_adapter: Counter[str] = Counter()
         if self._limits or self._adapters:

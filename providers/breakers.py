@@ -113,6 +113,11 @@ def report(*, connection_id: UUID, model: str, error: ProviderError | None) -> N
         _told(_copy.circuits.setdefault(route, Circuit()), error, time.time())
 
 
+def any_open() -> bool:
+    """Whether any circuit is known that is not closed."""
+    return any(circuit.until for circuit in _current().values())
+
+
 def states(routes: Iterable[tuple[UUID, str]]) -> dict[tuple[UUID, str], State]:
     """The routes of these that are not simply closed, as circuits are when all is well."""
     now, known = time.time(), _current()
@@ -135,7 +140,7 @@ def _swapped(route: str, error: ProviderError | None) -> None:
     for _ in range(_MOST_TRIES):
         seconds, micros = client.time()
         now = seconds + micros / 1e6
-        before = bytes(client.hget(_KEY, route) or b"")
+        before = client.hget(_KEY, route) or b""
         circuit = _told(_read(before), error, now)
         after = b"" if circuit.is_blank(now) else orjson.dumps(asdict(circuit))
         if client.eval(_SWAP, 1, _KEY, route, before, after):
@@ -161,12 +166,16 @@ def _current() -> Mapping[str, Circuit]:
             found = queueing.client().hgetall(_KEY)
         except (redis.RedisError, OSError):
             return _copy.circuits
-        _copy.circuits = {bytes(route).decode(): _read(bytes(value)) for route, value in found.items()}
+        _copy.circuits = {_name(route): _read(value) for route, value in found.items()}
     return _copy.circuits
 
 
-def _read(value: bytes) -> Circuit:
+def _read(value: bytes | str) -> Circuit:
     return Circuit(**orjson.loads(value)) if value else Circuit()
+
+
+def _name(route: bytes | str) -> str:
+    return route.decode() if isinstance(route, bytes) else route
 
 
 def _route(connection_id: UUID, model: str) -> str:

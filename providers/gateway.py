@@ -66,6 +66,20 @@ def is_served(revision: Revision) -> bool:
         return False
 
 
+def is_plural(revision: Revision) -> bool:
+    """Whether the operator has more than one connection to a model."""
+    try:
+        return len(connections.serving(revision.adapter)) > 1
+    except UnknownAdapter:
+        return False
+
+
+def shut() -> dict[str, int]:
+    """Models that the operator's connections cannot take now, and how many calls each may get: none while every circuit
+    is open, one when a circuit is to be tried again."""
+    return routing.shut()
+
+
 def has_choice(revision: Revision, *, workspace_id: UUID) -> bool:
     """Whether there is more than one connection to a model for this workspace. Raises UnknownAdapter."""
     return len(connections.serving(revision.adapter, workspace_id=workspace_id)) > 1

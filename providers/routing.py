@@ -40,6 +40,24 @@ def chosen(*, revision: Revision, workspace_id: UUID, loads: Mapping[UUID, int])
     )  # fmt: skip
 
 
+def shut() -> dict[str, int]:
+    """By model how many calls it may get: none while all circuits of its connections are open, one when one of them is
+    to be tried. A model with a connection that is well is not among them."""
+    if not breakers.any_open():
+        return {}
+    found = {}
+    for card in catalog.cards():
+        slug = card.revision.slug
+        try:
+            serving = connections.serving(card.revision.adapter)
+        except UnknownAdapter:
+            continue
+        states = breakers.states((connection.id, slug) for connection in serving)
+        if serving and len(states) == len(serving):
+            found[slug] = 1 if "half_open" in states.values() else 0
+    return found
+
+
 def others(
     *, asked: Revision, workspace_id: UUID, tried: Collection[tuple[str, UUID | None]], pinned: bool
 ) -> Iterator[Route]:

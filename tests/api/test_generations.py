@@ -24,7 +24,8 @@ class TestCreate:
         assert answer["Wildmind-Credits-Held"] == "5"
         assert made["charge"] == {"quoted": 5, "held": 5, "captured": 0, "released": 0, "reason": None}
         assert made["model"] == {
-            "requested": "auto", "resolved": "sketch-image", "version": "1", "fallback_from": None, "fallback_reason": None,
+            "requested": "auto", "resolved": "sketch-image", "version": "1",
+            "fallback_from": None, "fallback_reason": None,
         }  # fmt: skip
 
     def test_ends_in_a_file_that_can_be_fetched(self, api):

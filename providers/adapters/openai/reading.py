@@ -16,7 +16,9 @@ from providers.wire import Reply
 def picture(reply: Reply, media_type: str) -> Done | Refused:
     """An answer of /images. One without a picture is a refusal that was not called one."""
     body = reply.document()
-    found = [item.get("b64_json") for item in body.get("data") or () if isinstance(item, dict)]
+    if not isinstance(body.get("data"), list):
+        raise BadOutput("An answer that is none of /images.")
+    found = [item.get("b64_json") for item in body["data"] if isinstance(item, dict)]
     spent = Spent(units=_image_units(body.get("usage") or {}), served_model=str(body.get("model", "")))
     if not found or not found[0]:
         return Refused("output", ("empty",), "no picture in the answer", spent)

@@ -1,0 +1,175 @@
+"""A provider fails: another way makes it within what was quoted, the receipt says so, and a refusal is final."""
+
+import time
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from core import queueing, secrets
+from core.ids import to_public, uuid7
+from core.secrets import Secret
+from credits import selectors as credits_of
+from generation import dispatch, diversion, offers, runner, throttle
+from generation.models import Attempt, Step
+from providers import breakers, connections, registry
+from providers.models import Connection
+from tests.generation.test_runner import ended, hurry, submit, turn, until
+from tests.providers.servers import serving
+from tests.providers.servers.openai import OpenAIServer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Houses:
+    """The asked model's provider, its second account, and the cousin's provider."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.first, self.cousin = (stack.enter_context(serving(OpenAIServer())) for _ in range(2))
+        self.ids = {"first": self.connect("openai", self.first), "cousin": self.connect("openai_two", self.cousin)}
+
+    def connect(self, kind, server, *, name=None):
+        now = timezone.now()
+        row = Connection.objects.create(
+            id=uuid7(), kind=kind, name=name or kind, base_url=server.url + "/v1",
+            sealed_secret=secrets.seal(Secret(server.secret)), created_at=now, updated_at=now,
+        )  # fmt: skip
+        connections.forget()
+        return row.id
+
+
+@pytest.fixture
+def houses(settings, db):
+    settings.PROVIDERS_EXTRA_ADAPTERS = ["openai_two=providers.adapters.openai.adapter:OpenAIAdapter"]
+    settings.PROVIDERS_CATALOGUE_DIRS = [str(Path(__file__).parent / "catalogue")]
+    registry._paths.cache_clear()
+    registry.adapter.cache_clear()
+    breakers.forget()
+    throttle.forget()
+    connections.forget()
+    with ExitStack() as stack:
+        found = Houses(stack)
+        offers.sync(at=timezone.now() - timedelta(days=1))
+        yield found
+        until(lambda: runner.in_flight() == 0, turning=False)
+    registry._paths.cache_clear()
+    registry.adapter.cache_clear()
+    connections.forget()
+    assert credits_of.violations() == []
+
+
+def order(person, **more):
+    return submit(person, model="painter", **more)
+
+
+def finished(job_id):
+    return until(lambda: hurry() or ended(job_id)())
+
+
+class TestWhenTheProviderFails:
+    @pytest.mark.parametrize("fault", ["overloaded", "unauthorized", "quota", "gone", "bad_json"])
+    def test_another_makes_it_for_its_own_price_and_the_receipt_says_so(self, person, houses, fault):
+        houses.first.always(fault)
+        job = finished(order(person))
+        assert (job.state, job.quoted, job.captured, job.released) == ("succeeded", 10, 7, 3)
+        step = Step.objects.get(job=job)
+        assert step.revision.slug == "painter-cousin"
+        assert step.route_reason
+        assert len(houses.cousin.billed) == 1
+
+    def test_a_refusal_is_asked_nowhere_else(self, person, houses):
+        houses.first.always("refused_4xx")
+        job = finished(order(person))
+        assert (job.state, job.captured) == ("blocked", 0)
+        assert len(houses.first.billed) == 1
+        assert houses.cousin.calls == []
+
+    def test_nothing_else_is_asked_when_the_order_says_so(self, person, houses):
+        houses.first.always("unauthorized")
+        job = finished(order(person, allow_fallback=False))
+        assert (job.state, job.captured) == ("failed", 0)
+        assert houses.cousin.calls == []
+
+    def test_nothing_else_makes_a_pinned_model(self, person, houses):
+        houses.first.always("unauthorized")
+        job = finished(submit(person, model="painter@1"))
+        assert (job.state, job.captured) == ("failed", 0)
+        assert houses.cousin.calls == []
+
+    def test_its_second_account_comes_before_another_model(self, person, houses):
+        houses.first.always("unauthorized")
+        with serving(OpenAIServer()) as second:
+            houses.connect("openai", second, name="second account")
+            job = finished(submit(person, model="painter@1"))
+            assert (job.state, job.captured) == ("succeeded", 10)
+            assert len(second.billed) == 1
+        assert houses.cousin.calls == []
+
+    def test_a_request_that_was_lost_on_the_way_is_never_paid_twice(self, person, houses):
+        houses.first.always("cut")
+        job = finished(order(person))
+        # Nobody can say what became of it: it is not made again there.
+        assert len(houses.first.billed) == 1
+        assert job.captured in {0, 7}
+
+    def test_what_the_others_cannot_do_ends_there(self, person, houses):
+        houses.cousin.always("unauthorized")
+        houses.first.always("unauthorized")
+        job = finished(order(person))
+        assert (job.state, job.captured) == ("failed", 0)
+        assert [a.revision.slug for a in Attempt.objects.filter(step__job=job).order_by("no")] == [
+            "painter", "painter-cousin",
+        ]  # fmt: skip
+
+
+class TestReceipt:
+    def test_says_what_was_asked_for_who_made_it_and_why(self, person, houses):
+        houses.first.always("quota")
+        job = finished(order(person))
+        shown = person.api().get(f"/generations/{to_public('gen', job.id)}").json()
+        assert shown["model"] == {
+            "requested": "painter", "resolved": "painter-cousin", "version": "1", "fallback_from": "painter",
+            "fallback_reason": "provider_quota",
+        }  # fmt: skip
+
+
+class TestOneMatter:
+    def test_of_a_batch_leaves_the_others_where_they_were(self, person, houses):
+        houses.first.fault("unauthorized", times=1)
+        job = finished(order(person, n=3))
+        assert job.state == "succeeded"
+        by = sorted(step.revision.slug for step in Step.objects.filter(job=job))
+        assert by.count("painter-cousin") >= 1
+        assert job.captured == 10 * by.count("painter") + 7 * by.count("painter-cousin")
+
+
+class TestOpenCircuit:
+    def test_sends_what_waits_another_way_and_lets_one_call_try_again(self, person, houses):
+        houses.first.always("unauthorized")
+        first = finished(order(person))
+        assert first.captured == 7
+        asked = len(houses.first.billed)
+        waiting = [order(person) for _ in range(3)]
+        # The conductor's part: nothing is claimed for the model that is shut, and what waits for it goes elsewhere.
+        assert dispatch.Dispatcher(name="test").run_once() == 0
+        assert diversion.divert(at=timezone.now()) == 3
+        jobs = [finished(job_id) for job_id in waiting]
+        assert {(job.state, job.captured) for job in jobs} == {("succeeded", 7)}
+        assert len(houses.first.billed) == asked
+        assert {step.route_reason for step in Step.objects.filter(job__in=jobs)} == {"circuit_open"}
+
+
+class TestFullModel:
+    def test_gives_what_it_cannot_take_to_one_that_has_room(self, person, houses):
+        queueing.client().hset("wm:throttle", "painter", f"1 0 {int(time.time() * 1000)}")
+        throttle.forget()
+        houses.first.seconds = 3.0
+        busy = order(person)
+        turn()
+        until(lambda: Step.objects.filter(job_id=busy, state="submitting").exists(), turning=False)
+        waiting = [order(person) for _ in range(3)]
+        assert diversion.divert(at=timezone.now()) == 2
+        jobs = [finished(job_id) for job_id in (busy, *waiting)]
+        assert sorted(job.captured for job in jobs) == [7, 7, 10, 10]
