@@ -42,13 +42,13 @@ def _set_aside(verdict: Park | Reroute, at: datetime) -> Ending | None:
     step = verdict.step
     if isinstance(verdict, Reroute):
         way = None
-        if rerouting.wants_another(verdict.error):
+        if rerouting.wants_another(verdict.error, suspected=_suspected(verdict)):
             way = rerouting.next_way(step=rerouting.Waiting.of(step), reason=verdict.error.code, at=at)
         if way is None:
             if isinstance(verdict.otherwise, Ending):
                 return verdict.otherwise
             verdict = verdict.otherwise
-        elif _reroute(step, verdict.error, way, at):
+        elif _reroute(verdict, way, at):
             return None
         else:
             return Ending(step, "canceled")
@@ -135,12 +135,20 @@ def _park(verdict: Park, at: datetime) -> bool:
     return bool(outcome != "stopped")
 
 
-def _reroute(step: Started, error: ProviderError, way: rerouting.Way, at: datetime) -> bool:
+def _suspected(verdict: Reroute) -> Usage | None:
+    return verdict.otherwise.usage if isinstance(verdict.otherwise, Ending) else None
+
+
+def _reroute(verdict: Reroute, way: rerouting.Way, at: datetime) -> bool:
     """False when the job is to stop."""
+    step, cost = verdict.step, _suspected(verdict)
+    row: dict[str, Any] = _failure(verdict.error)
+    if cost is not None:
+        row |= {"cost_usd_micros": cost.cost_usd_micros, "cost_source": cost.source}
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT outcome, seq FROM generation_reroute(%s, %s, %s::jsonb, %s::jsonb, %s)",
-            [step.step_id, step.attempt_no, way.as_json(), orjson.dumps(_failure(error)).decode(), at],
+            [step.step_id, step.attempt_no, way.as_json(), orjson.dumps(row).decode(), at],
         )
         outcome, seq = cursor.fetchone()
     _tell([(step, seq, state.RUNNING)])

@@ -319,7 +319,13 @@ class Flight:
             return Reroute(step, error, parked) if error.fallback == "long" else parked
         fault = Fault(error.code, error.category, error.public, retryable=error.category != "input",
                       provider_code=error.provider_code, detail=str(error))  # fmt: skip
-        return Reroute(step, error, Ending(step, "failed", fault=fault))
+        return Reroute(step, error, Ending(step, "failed", usage=self._suspected(error), fault=fault))
+
+    def _suspected(self, error: ProviderError) -> Usage | None:
+        """What a call may be billed for of which nobody knows what became of it."""
+        if not isinstance(error, UnknownOutcome):
+            return None
+        return gateway.suspected(revision=self.revision, params=self.step.params)
 
     def _doubted(self, error: ProviderError) -> Verdict:
         step, times = self.step, timing.of(self.revision)
@@ -329,7 +335,7 @@ class Flight:
         if self.stop_cause:
             return Ending(step, "canceled")
         fault = Fault(error.code, error.category, error.public, retryable=True, detail=str(error))
-        return Ending(step, "failed", fault=fault)
+        return Reroute(step, error, Ending(step, "failed", usage=self._suspected(error), fault=fault))
 
     def _ctx(self) -> Ctx:
         step = self.step

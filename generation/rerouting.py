@@ -18,7 +18,7 @@ from generation import quoting
 from generation.pipelines.registry import planner
 from generation.settlement import Started
 from providers import gateway
-from providers.contracts import Revision
+from providers.contracts import Revision, Usage
 from providers.errors import ProviderError
 from providers.routing import Route, others
 
@@ -72,8 +72,11 @@ class Waiting:
         return cls(step.step_id, step.workspace_id, name, step.params)
 
 
-def wants_another(error: ProviderError) -> bool:
-    """Whether a failure is a reason to go another way."""
+def wants_another(error: ProviderError, *, suspected: Usage | None) -> bool:
+    """Whether a failure is a reason to go another way. What may have been bought already, and dear, is not bought
+    again: `suspected` is what it would have cost."""
+    if suspected is not None and suspected.cost_usd_micros > settings.GENERATION_UNKNOWN_MOST_USD_MICROS:
+        return False
     hint = error.retry_after_seconds or 0.0
     return error.fallback == "always" or (error.fallback == "long" and hint > _LONG_SECONDS)
 

@@ -28,6 +28,7 @@ from providers.contracts import (
     Resubmit,
     Revision,
     Running,
+    Usage,
     WirePlan,
 )
 from providers.errors import UnknownAdapter, UnknownOutcome, storable
@@ -126,6 +127,11 @@ async def check(*, ctx: Ctx, revision: Revision, handle: Handle, params: Mapping
     """Asks what became of an accepted attempt. Raises ProviderError."""
     outcome = await registry.adapter(revision.adapter).check(ctx, handle)
     return await _whole(outcome, ctx, revision, params)
+
+
+def suspected(*, revision: Revision, params: Mapping[str, Any]) -> Usage:
+    """What a call probably costs of which nobody knows whether it was served."""
+    return Usage(costs.estimate(revision=revision, params=params), "estimate")
 
 
 async def cancel(*, ctx: Ctx, revision: Revision, handle: Handle) -> Cancelled:

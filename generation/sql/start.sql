@@ -175,7 +175,9 @@ BEGIN
         RETURN;
     END IF;
     UPDATE generation_attempt SET outcome = 'failed', finished_at = p_at, error_code = p_attempt_row ->> 'error_code',
-        provider_code = p_attempt_row ->> 'provider_code', detail = p_attempt_row ->> 'detail'
+        provider_code = p_attempt_row ->> 'provider_code', detail = p_attempt_row ->> 'detail',
+        cost_usd_micros = coalesce((p_attempt_row ->> 'cost_usd_micros')::bigint, cost_usd_micros),
+        cost_source = coalesce(p_attempt_row ->> 'cost_source', cost_source)
     WHERE step_id = p_step AND no = p_attempt;
     -- A job of which nothing was begun has not started, whatever was asked for it: its start deadline counts on.
     IF NOT EXISTS (SELECT 1 FROM generation_step g JOIN generation_attempt a ON a.step_id = g.id

@@ -110,9 +110,18 @@ class TestWhenTheProviderFails:
     def test_a_request_that_was_lost_on_the_way_is_never_paid_twice(self, person, houses):
         houses.first.always("cut")
         job = finished(order(person))
-        # Nobody can say what became of it: it is not made again there.
+        # Nobody can say what became of it: it is not made again there, and what it may cost is in the books.
         assert len(houses.first.billed) == 1
-        assert job.captured in {0, 7}
+        assert (job.state, job.captured) == ("succeeded", 7)
+        lost = Attempt.objects.get(step__job=job, revision__slug="painter")
+        assert (lost.error_code, lost.cost_usd_micros, lost.cost_source) == ("unknown_outcome", 20_000, "estimate")
+
+    def test_a_dear_request_that_was_lost_is_not_bought_again(self, person, houses, settings):
+        settings.GENERATION_UNKNOWN_MOST_USD_MICROS = 10_000
+        houses.first.always("cut")
+        job = finished(order(person))
+        assert (job.state, job.captured, job.charge_reason) == ("failed", 0, "outcome_unknown")
+        assert houses.cousin.calls == []
 
     def test_what_the_others_cannot_do_ends_there(self, person, houses):
         houses.cousin.always("unauthorized")

@@ -13,6 +13,8 @@ GENERATION_MAX_ATTEMPTS = env_int("WILDMIND_MAX_ATTEMPTS", default=4, minimum=1)
 GENERATION_FALLBACK = env_choice(
     "WILDMIND_FALLBACK", default="family", among=("none", "same_weights", "family", "substitute")
 )
+# A call whose outcome nobody knows is made again elsewhere only if it can have cost no more than this.
+GENERATION_UNKNOWN_MOST_USD_MICROS = env_int("WILDMIND_UNKNOWN_MOST_USD_MICROS", default=100_000, minimum=0)
 # A step whose worker dies this often is poison and is not tried again.
 GENERATION_MAX_LOST_LEASES = env_int("WILDMIND_MAX_LOST_LEASES", default=3, minimum=1)
 GENERATION_DEADLINE_SECONDS = env_int("WILDMIND_DEADLINE_SECONDS", default=900, minimum=10)
