@@ -66,7 +66,7 @@ def check_addresses(addresses: Iterable[str], *, host: str) -> None:
     if not found:
         raise AddressRefused(f"{host} has no address")
     for address in found:
-        if not _is_public(address) and not _is_listed(address):
+        if not _is_public(address) and not is_listed(address):
             raise AddressRefused(f"{host} is no address of the public internet")
 
 
@@ -93,7 +93,8 @@ def _is_public(address: _Address) -> bool:
     )
 
 
-def _is_listed(address: _Address) -> bool:
+def is_listed(address: _Address) -> bool:
+    """Whether the operator lets calls go to this address, though it is none of the public internet."""
     return any(address in network for network in _listed() if network.version == address.version)
 
 

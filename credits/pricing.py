@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from uuid import UUID
 
@@ -61,6 +61,16 @@ def honour(*, workspace_id: UUID, quote_id: UUID, request_hash: str, at: datetim
     if any("step" not in line for line in row.lines):
         raise QuoteExpired
     return tuple(_read(line) for line in row.lines)
+
+
+def part_of(line: Line, *, percent: int) -> Line:
+    """The line of work that its workspace's own provider bills: a part of the price, at least a credit."""
+    share = Decimal(percent) / 100
+    credits = int((line.credits * share).to_integral_value(ROUND_HALF_UP))
+    return replace(
+        line, label=f"{line.label}, your own connection", credits_each=line.credits_each * share,
+        credits=max(1, credits), cost_usd_micros=0,
+    )  # fmt: skip
 
 
 def total(lines: Sequence[Line]) -> int:

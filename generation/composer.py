@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from generation import offers
 from providers.catalog import Card
@@ -77,9 +78,10 @@ def fields(card: Card, data: Mapping[str, Any], errors: Mapping[str, str]) -> li
     return [replace(item, error=errors.get(f"input.{item.name}", "")) for item in found]
 
 
-def models(selected: Card, *, at: datetime) -> list[ModelChoice]:
+def models(selected: Card, *, workspace_id: UUID, at: datetime) -> list[ModelChoice]:
     """The models on offer of the same pipeline."""
-    revisions = [offered.card.revision for offered in offers.models(pipeline=selected.revision.pipeline, at=at)]
+    found = offers.models(pipeline=selected.revision.pipeline, at=at, workspace_id=workspace_id)
+    revisions = [offered.card.revision for offered in found]
     return [
         ModelChoice(found.slug, found.name, str(found.spec.get("tagline", "")), found.procedural,
                     found.slug == selected.revision.slug)

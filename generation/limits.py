@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from accounts.current import Principal
 from accounts.entitlements import Entitlements
 from generation import offers
 from generation.errors import ConcurrencyLimit, DailyLimit, LimitReached, PlanForbids, QueueFull
@@ -17,12 +18,13 @@ from providers import catalog
 _RETRY_AFTER_SECONDS = 5
 
 
-def resolve(*, granted: Entitlements, pipeline: str, model: str, at: datetime) -> str:
+def resolve(*, caller: Principal, pipeline: str, model: str, at: datetime) -> str:
     """The model to price: `auto` becomes the first one on offer that the plan allows."""
-    if model != catalog.AUTO or granted.models is None:
+    allowed = caller.entitlements.models
+    if model != catalog.AUTO or allowed is None:
         return model
-    offered = (found.card.revision.slug for found in offers.models(at=at, pipeline=pipeline))
-    return next((slug for slug in offered if slug in granted.models), model)
+    found = offers.models(at=at, pipeline=pipeline, workspace_id=caller.workspace_id)
+    return next((one.card.revision.slug for one in found if one.card.revision.slug in allowed), model)
 
 
 def check(*, granted: Entitlements, priced: Priced) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
@@ -12,6 +13,7 @@ from credits import rates
 from credits.errors import NoPrice, RateRefused
 from credits.rate_checks import Terms
 from credits.rates import Rate
+from generation.pipelines.registry import PLANNERS
 from providers import catalog, gateway
 from providers.catalog import Card
 from providers.errors import NoProvider
@@ -35,19 +37,23 @@ class Sync:
     refusals: tuple[str, ...]
 
 
-def models(*, at: datetime, pipeline: str | None = None) -> list[Offered]:
-    """Every model that can be had, in the order in which they are offered. One without a price, or without a way to its
-    provider, is not among them."""
+def models(*, at: datetime, pipeline: str | None = None, workspace_id: UUID | None = None) -> list[Offered]:
+    """Every model that can be had, in the order in which they are offered. One without a price, a pipeline of ours, or
+    a way to its provider, is not among them. A workspace has its own ways too."""
     found = ((card, rates.in_force(model=card.revision.slug, at=at)) for card in catalog.cards(pipeline=pipeline))
-    return [Offered(card, rate) for card, rate in found if rate is not None and gateway.is_served(card.revision)]
+    return [
+        Offered(card, rate) for card, rate in found
+        if rate is not None and card.revision.pipeline in PLANNERS
+        and gateway.is_served(card.revision, workspace_id=workspace_id)
+    ]  # fmt: skip
 
 
-def model(name: str, *, at: datetime, pipeline: str | None = None) -> Offered:
+def model(name: str, *, at: datetime, pipeline: str | None = None, workspace_id: UUID | None = None) -> Offered:
     """The model called `name`, which may be `auto` or carry a pin. Raises NotFound, NoProvider or NoPrice."""
-    if name == catalog.AUTO and (offered := models(at=at, pipeline=pipeline)):
+    if name == catalog.AUTO and (offered := models(at=at, pipeline=pipeline, workspace_id=workspace_id)):
         return offered[0]
     card = catalog.card(name, pipeline=pipeline)
-    if not gateway.is_served(card.revision):
+    if not gateway.is_served(card.revision, workspace_id=workspace_id):
         raise NoProvider(f"{card.revision.name} has no connection to its provider here.", retry_after_seconds=60)
     rate = rates.in_force(model=card.revision.slug, at=at)
     if rate is None:
@@ -68,7 +74,7 @@ def sync(*, at: datetime, dry_run: bool = False, confirmed: bool = False, below_
     stands until its file says something new. Raises ValueError for a file that is no catalogue file.
     """
     with transaction.atomic():
-        changes = catalog.sync(at=at)
+        changes = gateway.sync_connections(at=at) + catalog.sync(at=at)
         refusals: list[str] = []
         for card in catalog.every():
             try:
@@ -80,6 +86,7 @@ def sync(*, at: datetime, dry_run: bool = False, confirmed: bool = False, below_
         transaction.set_rollback(dry_run)
     # What was read inside may not have been kept.
     catalog.forget()
+    gateway.forget_connections()
     rates.forget()
     return Sync(tuple(changes), tuple(refusals))
 

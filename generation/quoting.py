@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
+
+from django.conf import settings
 
 from core import idempotency, schemas
 from core.errors import DomainError, FieldsRejected, UnsupportedParameter
@@ -12,7 +15,7 @@ from credits.errors import NoPrice
 from generation import offers
 from generation.pipelines.base import Plan
 from generation.pipelines.registry import planner
-from providers import catalog
+from providers import catalog, gateway
 from providers.catalog import Card
 from providers.contracts import Revision
 
@@ -31,37 +34,48 @@ class Priced:
         return pricing.total(self.lines)
 
 
-def price(*, pipeline: str, model: str, given: Mapping[str, Any], at: datetime) -> Priced:
-    """Validates an input against its model and prices it, step by step, by the rate in force.
+def price(
+    *, pipeline: str, model: str, given: Mapping[str, Any], at: datetime, workspace_id: UUID | None = None
+) -> Priced:
+    """Validates an input against its model and prices it, step by step, by the rate in force. Over a connection that
+    the workspace brought, whose provider bills it itself, a part of that.
 
     Raises FieldsRejected, NotFound, NoProvider or NoPrice.
     """
     planner(pipeline)
-    offered = offers.model(model, pipeline=pipeline, at=at)
-    planned = _plan(offered.card, pipeline, given)
+    offered = offers.model(model, pipeline=pipeline, at=at, workspace_id=workspace_id)
+    planned = _plan(offered.card, pipeline, given, workspace_id)
     label = offered.card.revision.name
     lines = tuple(
         rates.price_line(rate=offered.rate, step=step.name, label=label, measured=step.measures)
         for step in planned.plan.steps
     )
+    if workspace_id is not None and gateway.own_connection(offered.card.revision, workspace_id=workspace_id):
+        lines = tuple(pricing.part_of(line, percent=settings.GENERATION_OWN_CONNECTION_PERCENT) for line in lines)
     return replace(planned, lines=lines)
 
 
-def plan(*, pipeline: str, model: str, given: Mapping[str, Any], at: datetime) -> Priced:
+def plan(
+    *, pipeline: str, model: str, given: Mapping[str, Any], at: datetime, workspace_id: UUID | None = None
+) -> Priced:
     """The same without lines, for what a quote pays for: today's price may be another, or none."""
     planner(pipeline)
     try:
-        card = offers.model(model, pipeline=pipeline, at=at).card
+        card = offers.model(model, pipeline=pipeline, at=at, workspace_id=workspace_id).card
     except NoPrice:
         card = catalog.card(model, pipeline=pipeline)
-    return _plan(card, pipeline, given)
+    return _plan(card, pipeline, given, workspace_id)
 
 
-def _plan(card: Card, pipeline: str, given: Mapping[str, Any]) -> Priced:
+def _plan(card: Card, pipeline: str, given: Mapping[str, Any], workspace_id: UUID | None) -> Priced:
     plan_for = planner(pipeline)
     reject_invalid(revision=card.revision, given=given)
-    digest = idempotency.fingerprint({"pipeline": pipeline, "revision": card.revision.id, "input": dict(given)})
-    return Priced(card, plan_for(given=given, revision=card.revision), (), digest)
+    asked: dict[str, Any] = {"pipeline": pipeline, "revision": card.revision.id, "input": dict(given)}
+    own = workspace_id and gateway.own_connection(card.revision, workspace_id=workspace_id)
+    if own:
+        # What was quoted for a connection of the workspace's own buys nothing on the operator's bill.
+        asked["connection"] = str(own)
+    return Priced(card, plan_for(given=given, revision=card.revision), (), idempotency.fingerprint(asked))
 
 
 def example(*, pipeline: str, at: datetime) -> int | None:

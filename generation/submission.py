@@ -82,9 +82,11 @@ def submit_job(*, caller: Principal, order: Order, once: Once, render: Render, a
 
 def _submit(caller: Principal, order: Order, once: Once, render: Render, at: datetime) -> Accepted:
     granted = caller.entitlements
-    model = limits.resolve(granted=granted, pipeline=order.pipeline, model=order.model, at=at)
+    model = limits.resolve(caller=caller, pipeline=order.pipeline, model=order.model, at=at)
     priced_by = quoting.price if order.quote_id is None else quoting.plan
-    priced = priced_by(pipeline=order.pipeline, model=model, given=order.input, at=at)
+    priced = priced_by(
+        pipeline=order.pipeline, model=model, given=order.input, at=at, workspace_id=caller.workspace_id
+    )  # fmt: skip
     limits.check(granted=granted, priced=priced)
     service.admit(lane=granted.lane, pipeline=order.pipeline, model=priced.card.revision.slug, at=at)
     lines = _agreed_lines(caller, order, priced, at)
@@ -101,7 +103,7 @@ def _submit(caller: Principal, order: Order, once: Once, render: Render, at: dat
         "route": once.route, "idempotency_key": once.key, "request_hash": once.fingerprint, "body": body.decode(),
         "lane": job.lane, "weight": granted.weight, "max_running": granted.max_running,
         **limits.caps(granted=granted, pipeline=job.pipeline),
-        "job": _job_row(order, priced, job, at), "steps": _step_rows(priced, lines),
+        "job": _job_row(order, priced, job, at), "steps": _step_rows(caller, priced, lines),
         "payer": Payer(
             pipeline=job.pipeline, model=priced.card.revision.slug, key_id=caller.key_id, member_id=caller.user_id,
             daily_credits=None if caller.sandbox else granted.daily_credits,
@@ -247,13 +249,16 @@ def _job_row(order: Order, priced: Priced, job: JobView, at: datetime) -> dict[s
     }  # fmt: skip
 
 
-def _step_rows(priced: Priced, lines: tuple[pricing.Line, ...]) -> list[dict[str, Any]]:
-    """Each step at the price of its own line, with what will be metered when it is done."""
+def _step_rows(caller: Principal, priced: Priced, lines: tuple[pricing.Line, ...]) -> list[dict[str, Any]]:
+    """Each step at the price of its own line, with what will be metered when it is done. What was priced for a
+    connection of the workspace's own is bound to that."""
     revision, line_of = priced.card.revision, {line.step: line for line in lines}
+    bound = gateway.own_connection(revision, workspace_id=caller.workspace_id)
     return [
         {
             "id": uuid7(), "name": step.name, "kind": step.kind, "depends_on": step.depends_on,
             "optional": step.optional, "revision": revision.id, "placement": gateway.placement(revision),
+            "connection": bound,
             "params": step.params, "price": line_of[step.name].credits, "output_index": step.output_index,
             "cost": step.cost, "unit": line_of[step.name].unit,
             "quantity": pricing.shown(line_of[step.name].quantity),

@@ -71,12 +71,12 @@ class Usage:
 def studio(request: HttpRequest) -> HttpResponse:
     """GET shows the page; POST submits what the composer holds."""
     caller = current.principal(request)
-    if not offers.models(pipeline=PIPELINE, at=timezone.now()):
+    if not offers.models(pipeline=PIPELINE, at=timezone.now(), workspace_id=caller.workspace_id):
         return _page(request, caller, None, status=503 if request.method == "POST" else 200)
     if request.method == "POST":
         require(caller, "generations:write")
         return _submit(request, caller)
-    return _page(request, caller, _composer(caller, _card_of(request.GET), request.GET))
+    return _page(request, caller, _composer(caller, _card_of(caller, request.GET), request.GET))
 
 
 @login_required
@@ -84,7 +84,9 @@ def studio(request: HttpRequest) -> HttpResponse:
 def quote(request: HttpRequest) -> HttpResponse:
     """The button again, with the price of what the form holds now."""
     caller = current.principal(request)
-    return render(request, "generation/_quote.html", {"quote": _quote(caller, _card_of(request.POST), request.POST)})
+    return render(
+        request, "generation/_quote.html", {"quote": _quote(caller, _card_of(caller, request.POST), request.POST)}
+    )
 
 
 @login_required
@@ -153,7 +155,7 @@ def _shown_price(data: Mapping[str, Any]) -> int | None:
 
 
 def _submit(request: HttpRequest, caller: Principal) -> HttpResponse:
-    chosen, data = _card_of(request.POST), request.POST
+    chosen, data = _card_of(caller, request.POST), request.POST
     given = composer.read(chosen, data)
     key = str(data.get("idempotency_key", ""))[:200] or str(uuid7())
     order = Order(pipeline=PIPELINE, model=chosen.revision.slug, input=given, max_credits=_shown_price(data))
@@ -192,7 +194,7 @@ def _composer(
     controls = composer.fields(chosen, data, by_field)
     shown = {f"input.{control.name}" for control in controls}
     elsewhere = [failure.detail] if failure is not None and not shown & by_field.keys() else []
-    choices = composer.models(chosen, at=timezone.now())
+    choices = composer.models(chosen, workspace_id=caller.workspace_id, at=timezone.now())
     return ComposerView(
         models=choices, model=next(choice for choice in choices if choice.selected), fields=controls,
         quote=_quote(caller, chosen, data), samples=composer.SAMPLES, idempotency_key=str(uuid7()), errors=elsewhere,
@@ -205,8 +207,9 @@ def _quote(caller: Principal, chosen: Card, data: Mapping[str, Any]) -> QuoteVie
     # A price does not wait for the words: an empty prompt is quoted as if it had some.
     try:
         priced = quoting.price(
-            pipeline=PIPELINE, model=chosen.revision.slug, given={**given, "prompt": "…"}, at=timezone.now()
-        )
+            pipeline=PIPELINE, model=chosen.revision.slug, given={**given, "prompt": "…"}, at=timezone.now(),
+            workspace_id=caller.workspace_id,
+        )  # fmt: skip
         limits.check(granted=caller.entitlements, priced=priced)
     except FieldsRejected as exc:
         reasons = [f"{fault['field'].removeprefix('input.')}: {fault['reason']}" for fault in exc.extra["errors"]]
@@ -218,12 +221,12 @@ def _quote(caller: Principal, chosen: Card, data: Mapping[str, Any]) -> QuoteVie
     return QuoteView(priced.total, pricing.grouped(priced.lines), wallet.available, shortfall == 0, shortfall, reasons)
 
 
-def _card_of(data: Mapping[str, Any]) -> Card:
-    wanted = str(data.get("model", "") or catalog.AUTO)
+def _card_of(caller: Principal, data: Mapping[str, Any]) -> Card:
+    wanted, space = str(data.get("model", "") or catalog.AUTO), caller.workspace_id
     try:
-        return offers.model(wanted, pipeline=PIPELINE, at=timezone.now()).card
+        return offers.model(wanted, pipeline=PIPELINE, at=timezone.now(), workspace_id=space).card
     except DomainError:
-        return offers.model(catalog.AUTO, pipeline=PIPELINE, at=timezone.now()).card
+        return offers.model(catalog.AUTO, pipeline=PIPELINE, at=timezone.now(), workspace_id=space).card
 
 
 def _one(caller: Principal, public_id: str) -> cards.JobCard:

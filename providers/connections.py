@@ -87,7 +87,7 @@ def forget() -> None:
 def _current() -> Mapping[UUID, Connection]:
     now = time.monotonic()
     if now - _copy.read_at > _FRESH_SECONDS:
-        _copy.rows = {row.id: found for row in _active() if (found := _as_connection(row)) is not None}
+        _copy.rows = {row.id: found for row in _active() if (found := as_connection(row)) is not None}
         _copy.read_at = now
     return _copy.rows
 
@@ -96,7 +96,7 @@ def _active() -> Sequence[Row]:
     return list(Row.objects.filter(status=Row.Status.ACTIVE).order_by("created_at", "id"))
 
 
-def _as_connection(row: Row) -> Connection | None:
+def as_connection(row: Row) -> Connection | None:
     """None for one that cannot work here: its adapter is unknown to this release, or its secret cannot be read."""
     if row.kind not in registry.kinds():
         return None

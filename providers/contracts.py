@@ -180,10 +180,10 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a call cost the platform, with the evidence's kind."""
+    """What a call cost the platform, with the evidence's kind; `own` is a call that its workspace's provider bills."""
 
     cost_usd_micros: int
-    source: Literal["provider", "usage", "formula", "estimate"]
+    source: Literal["provider", "usage", "formula", "estimate", "own"]
 
 
 @dataclass(frozen=True, slots=True)

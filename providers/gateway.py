@@ -59,12 +59,18 @@ def brings_evidence(revision: Revision) -> bool:
     return registry.adapter(revision.adapter).webhooks
 
 
-def is_served(revision: Revision) -> bool:
-    """Whether the operator has a way to this model: a connection, or an engine that computes here."""
+def is_served(revision: Revision, *, workspace_id: UUID | None = None) -> bool:
+    """Whether there is a way to this model: the operator's connection, the workspace's own, or an engine here."""
     try:
-        return bool(connections.serving(revision.adapter))
+        return bool(connections.serving(revision.adapter, workspace_id=workspace_id))
     except UnknownAdapter:
         return False
+
+
+def own_connection(revision: Revision, *, workspace_id: UUID) -> UUID | None:
+    """The connection that a workspace brought for this model's provider, if it did: its work goes over that alone."""
+    serving = connections.serving(revision.adapter, workspace_id=workspace_id)
+    return next((one.id for one in serving if one.workspace_id), None)
 
 
 def is_plural(revision: Revision) -> bool:
@@ -160,6 +166,8 @@ async def _whole(outcome: Outcome, ctx: Ctx, revision: Revision, params: Mapping
         found = await results.fetched(artifact, ctx.connection, authorization=authorization)
         artifacts.append(found if _is_kept(found.meta) else replace(found, meta={}))
     usage = costs.usage(revision=revision, params=params, spent=outcome.spent)
+    if ctx.connection.workspace_id is not None:
+        usage = Usage(0, "own")
     return Delivered(tuple(artifacts), usage, storable(outcome.spent.served_model)[:120], outcome.notes)
 
 
@@ -183,6 +191,16 @@ def verify_webhook(
     that it names can be adopted by an attempt whose answer was lost, and is asked about."""
     handle = registry.adapter(revision.adapter).verify_webhook(connection, headers, body, at)
     return handle if handle is not None and _is_kept(handle.data, most_bytes=_MOST_HANDLE_BYTES) else None
+
+
+def sync_connections(*, at: datetime) -> list[str]:
+    """Brings the operator's connections up to the environment. Says what changed."""
+    return connections.sync(at=at)
+
+
+def forget_connections() -> None:
+    """Makes the next reader of this process ask the database."""
+    connections.forget()
 
 
 def revision(revision_id: str) -> Revision:

@@ -29,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("accounts.urls")),
     path("", include("assets.urls")),
     path("", include("credits.urls")),
+    path("", include("providers.urls")),
     path("", include("generation.urls")),
     *([path("styleguide", styleguide, name="styleguide")] if settings.DEBUG or settings.SEED_DEMO_ALLOWED else []),
 ]

@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts import current
 from core.openapi import describe, listing
 from credits import pricing
 from generation import offers
@@ -36,7 +37,10 @@ class Models(APIView):
 
     @describe(operation="listModels", summary="List models", answers={200: listing(_MODEL)})
     def get(self, request: Request) -> Response:
-        data = [_shown(offered) for offered in offers.models(at=timezone.now())]
+        data = [
+            _shown(offered)
+            for offered in offers.models(at=timezone.now(), workspace_id=current.principal(request).workspace_id)
+        ]
         return Response({"object": "list", "data": data, "has_more": False, "next_cursor": None})
 
 
@@ -47,7 +51,9 @@ class Model(APIView):
 
     @describe(operation="getModel", summary="Read a model", answers={200: _MODEL}, problems=(404,))
     def get(self, request: Request, model: str) -> Response:
-        return Response(_shown(offers.model(model, at=timezone.now())))
+        return Response(
+            _shown(offers.model(model, at=timezone.now(), workspace_id=current.principal(request).workspace_id))
+        )
 
 
 def _shown(offered: Offered) -> dict[str, Any]:

@@ -44,10 +44,10 @@ class Quotes(APIView):
     def post(self, request: Request) -> Response:
         data = _checked(request, bodies.QUOTE)
         caller, now = current.principal(request), timezone.now()
-        model = limits.resolve(
-            granted=caller.entitlements, pipeline=data["pipeline"], model=data.get("model", catalog.AUTO), at=now
+        model = limits.resolve(caller=caller, pipeline=data["pipeline"], model=data.get("model", catalog.AUTO), at=now)
+        priced = quoting.price(
+            pipeline=data["pipeline"], model=model, given=data["input"], at=now, workspace_id=caller.workspace_id
         )
-        priced = quoting.price(pipeline=data["pipeline"], model=model, given=data["input"], at=now)
         offer = pricing.offer(
             workspace_id=caller.workspace_id, request_hash=priced.request_hash, lines=priced.lines, at=now
         )

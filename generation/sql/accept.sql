@@ -119,7 +119,7 @@ BEGIN
     END IF;
     INSERT INTO generation_step (id, job_id, name, kind, position, depends_on, optional, revision_id, placement, lane,
         params, price, unit, quantity, settled, output_index, state, vtag, cost, attempt_no, tries, lost_leases,
-        lease_owner, route_reason, tries_elsewhere)
+        lease_owner, route_reason, tries_elsewhere, connection_id)
     SELECT (s ->> 'id')::uuid, (j ->> 'id')::uuid, s ->> 'name', s ->> 'kind', nth,
         ARRAY(SELECT jsonb_array_elements_text(s -> 'depends_on')), (s ->> 'optional')::boolean, s ->> 'revision',
         s ->> 'placement', p ->> 'lane', s -> 'params', (s ->> 'price')::bigint, s ->> 'unit', (s ->> 'quantity')::numeric, 0,
@@ -129,7 +129,7 @@ BEGIN
             + sum(generation_work((s ->> 'cost')::bigint, share, trial))
                 OVER (PARTITION BY s ->> 'placement' ORDER BY nth)
         ELSE 0 END,
-        (s ->> 'cost')::integer, 0, 0, 0, '', '', 0
+        (s ->> 'cost')::integer, 0, 0, 0, '', '', 0, (s ->> 'connection')::uuid
     FROM jsonb_array_elements(p -> 'steps') WITH ORDINALITY AS t (s, nth);
 
     INSERT INTO generation_event (job_id, seq, type, data, at)

@@ -1,21 +1,15 @@
 """A provider fails: another way makes it within what was quoted, the receipt says so, and a refusal is final."""
 
 import time
-from contextlib import ExitStack
-from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.utils import timezone
 
-from core import queueing, secrets
-from core.ids import to_public, uuid7
-from core.secrets import Secret
+from core import queueing
+from core.ids import to_public
 from credits import selectors as credits_of
-from generation import dispatch, diversion, offers, runner, throttle
+from generation import dispatch, diversion, throttle
 from generation.models import Attempt, Step
-from providers import breakers, connections, registry
-from providers.models import Connection
 from tests.generation.test_runner import ended, hurry, submit, turn, until
 from tests.providers.servers import serving
 from tests.providers.servers.openai import OpenAIServer
@@ -23,40 +17,9 @@ from tests.providers.servers.openai import OpenAIServer
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-class Houses:
-    """The asked model's provider, its second account, and the cousin's provider."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self.first, self.cousin = (stack.enter_context(serving(OpenAIServer())) for _ in range(2))
-        self.ids = {"first": self.connect("openai", self.first), "cousin": self.connect("openai_two", self.cousin)}
-
-    def connect(self, kind, server, *, name=None):
-        now = timezone.now()
-        row = Connection.objects.create(
-            id=uuid7(), kind=kind, name=name or kind, base_url=server.url + "/v1",
-            sealed_secret=secrets.seal(Secret(server.secret)), created_at=now, updated_at=now,
-        )  # fmt: skip
-        connections.forget()
-        return row.id
-
-
-@pytest.fixture
-def houses(settings, db):
-    settings.PROVIDERS_EXTRA_ADAPTERS = ["openai_two=providers.adapters.openai.adapter:OpenAIAdapter"]
-    settings.PROVIDERS_CATALOGUE_DIRS = [str(Path(__file__).parent / "catalogue")]
-    registry._paths.cache_clear()
-    registry.adapter.cache_clear()
-    breakers.forget()
-    throttle.forget()
-    connections.forget()
-    with ExitStack() as stack:
-        found = Houses(stack)
-        offers.sync(at=timezone.now() - timedelta(days=1))
-        yield found
-        until(lambda: runner.in_flight() == 0, turning=False)
-    registry._paths.cache_clear()
-    registry.adapter.cache_clear()
-    connections.forget()
+@pytest.fixture(autouse=True)
+def _money_and_state_agree(db):
+    yield
     assert credits_of.violations() == []
 
 

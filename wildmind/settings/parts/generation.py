@@ -13,6 +13,8 @@ GENERATION_MAX_ATTEMPTS = env_int("WILDMIND_MAX_ATTEMPTS", default=4, minimum=1)
 GENERATION_FALLBACK = env_choice(
     "WILDMIND_FALLBACK", default="family", among=("none", "same_weights", "family", "substitute")
 )
+# What work over a workspace's own connection costs, of the model's price; its provider bills the workspace itself.
+GENERATION_OWN_CONNECTION_PERCENT = env_int("WILDMIND_OWN_CONNECTION_PERCENT", default=10, minimum=0, maximum=100)
 # A call whose outcome nobody knows is made again elsewhere only if it can have cost no more than this.
 GENERATION_UNKNOWN_MOST_USD_MICROS = env_int("WILDMIND_UNKNOWN_MOST_USD_MICROS", default=100_000, minimum=0)
 # A step whose worker dies this often is poison and is not tried again.
