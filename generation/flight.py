@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -16,6 +17,7 @@ from assets.errors import UnreadableOutput
 from core import push
 from core.errors import DomainError
 from generation import events, hearing, progress, timing
+from generation.mishaps import Crashed, NeverArrived
 from generation.settlement import Ending, Fault, Started
 from generation.timing import Times
 from generation.verdicts import Accepted, Doubt, Park, Reroute, Verdict
@@ -132,7 +134,7 @@ class Flight:
             return Ending(step, "failed", fault=Fault(exc.code, "internal", exc.title, retryable=False))
         except Exception as exc:  # noqa: BLE001 - the edge of the process: an adapter's mistake must not lose a step
             _log.error("step.crashed", step=str(step.step_id), kind=type(exc).__name__, exc_info=True)
-            return self._failed(_Crashed(type(exc).__name__))
+            return self._failed(Crashed(type(exc).__name__))
         finally:
             self.busy_ms = round((time.monotonic() - began) * 1000)
 
@@ -182,7 +184,7 @@ class Flight:
         except TimeoutError as exc:
             raise UnknownOutcome("no answer about an unknown outcome") from exc
         if found is None:
-            raise _NeverArrived
+            raise NeverArrived
         return found
 
     async def _after(self, outcome: Fate) -> Verdict | None:
@@ -296,7 +298,8 @@ class Flight:
             source=source,
             content=artifact.content, media_type=artifact.media_type,
             meta={**artifact.meta, "model_name": self.revision.name, "credits": step.price,
-                  "digital_source": self.revision.digital_source, "recall": step.params.get("recall", {})},
+                  "digital_source": self.revision.digital_source, "recall": step.params.get("recall", {}),
+                  **_noted(step, done)},
         )  # fmt: skip
         return Ending(step, "done", usage=done.usage, stored=stored)
 
@@ -382,18 +385,11 @@ class _Watch:
     stopping_since: float = 0.0
 
 
-class _Crashed(ProviderError):
-    code = "internal"
-    category = "internal"
-    retry_same = 1
-    public = "Something went wrong on our side."
-
-
-class _NeverArrived(ProviderError):
-    code = "never_arrived"
-    category = "provider"
-    retry_same = 2
-    public = "The provider never got the job."
+def _noted(step: Started, done: Delivered) -> dict[str, Any]:
+    """What was not done to the letter, if anything was."""
+    came = [{"code": note.code, "field": note.field, "asked": note.asked, "used": note.used} for note in done.notes]
+    notes = [*step.params.get("notes", []), *came]
+    return {"notes": notes} if notes else {}
 
 
 def _jittered(tries: int) -> float:

@@ -13,11 +13,12 @@ from core.errors import DomainError, FieldsRejected, UnsupportedParameter
 from credits import pricing, rates
 from credits.errors import NoPrice
 from generation import offers
-from generation.pipelines.base import Plan
+from generation.pipelines.base import Plan, StepPlan
 from generation.pipelines.registry import planner
 from providers import catalog, gateway
 from providers.catalog import Card
 from providers.contracts import Revision
+from providers.errors import InvalidParams
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,22 @@ def _plan(card: Card, pipeline: str, given: Mapping[str, Any], workspace_id: UUI
     if own:
         # What was quoted for a connection of the workspace's own buys nothing on the operator's bill.
         asked["connection"] = str(own)
-    return Priced(card, plan_for(given=given, revision=card.revision), (), idempotency.fingerprint(asked))
+    plan = plan_for(given=given, revision=card.revision)
+    steps = tuple(_wired(step, card.revision) for step in plan.steps)
+    return Priced(card, replace(plan, steps=steps), (), idempotency.fingerprint(asked))
+
+
+def _wired(step: StepPlan, revision: Revision) -> StepPlan:
+    """The step, once its model's adapter has a request for it; what that does otherwise than asked is noted with it.
+    Raises FieldsRejected for what the model cannot do, which its schema could not say."""
+    try:
+        notes = gateway.notes_of(revision=revision, params=step.params)
+    except InvalidParams as exc:
+        raise FieldsRejected([{"field": f"input.{exc.field or 'prompt'}", "reason": str(exc)}]) from exc
+    if not notes:
+        return step
+    told = [{"code": note.code, "field": note.field, "asked": note.asked, "used": note.used} for note in notes]
+    return replace(step, params={**step.params, "notes": told})
 
 
 def example(*, pipeline: str, at: datetime) -> int | None:

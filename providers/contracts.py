@@ -218,7 +218,8 @@ Outcome = Done | Running | Refused
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """A `Done` that the gateway has fetched, looked into and priced: every artifact has its bytes."""
+    """A `Done` that the gateway has fetched, looked into and priced: every artifact has its bytes. `notes` are those
+    that came with it; what its plan noted was known before."""
 
     artifacts: tuple[Artifact, ...]
     usage: Usage

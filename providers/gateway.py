@@ -6,7 +6,7 @@ kept is an error.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,9 +19,9 @@ from providers.contracts import (
     Connection,
     Ctx,
     Delivered,
-    Done,
     Handle,
     Media,
+    Note,
     Outcome,
     Placement,
     Refused,
@@ -35,6 +35,8 @@ from providers.errors import UnknownAdapter, UnknownOutcome, storable
 
 _MOST_HANDLE_BYTES = 4_096
 _MOST_META_BYTES = 65_536
+# A plan that is only looked at has no time to keep.
+_ANY_TIME = datetime.max.replace(tzinfo=UTC)
 
 # What an image model is asked to do with a picture.
 _TASK_OF = {
@@ -112,6 +114,15 @@ def plan(
     return registry.adapter(revision.adapter).plan(revision, CanonicalRequest(task, params, deadline, inputs))
 
 
+def notes_of(*, revision: Revision, params: Mapping[str, Any]) -> tuple[Note, ...]:
+    """What a request for this would do otherwise than asked. Raises InvalidParams for what the model cannot do. A model
+    that this process has no adapter for says nothing."""
+    try:
+        return plan(revision=revision, params=params, deadline=_ANY_TIME).notes
+    except UnknownAdapter:
+        return ()
+
+
 async def submit(
     *,
     ctx: Ctx,
@@ -124,8 +135,6 @@ async def submit(
     """Makes the one billable request of an attempt. Raises ProviderError."""
     planned = plan(revision=revision, params=params, deadline=deadline, inputs=inputs)
     outcome = await registry.adapter(revision.adapter).submit(ctx, planned, token)
-    if isinstance(outcome, Done):
-        outcome = replace(outcome, notes=(*planned.notes, *outcome.notes))
     return await _whole(outcome, ctx, revision, params)
 
 

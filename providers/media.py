@@ -27,7 +27,8 @@ MOST_BYTES = {"image": 40_000_000, "audio": 200_000_000, "video": 500_000_000, "
 
 
 def type_of(content: bytes, *, said: str) -> str:
-    """The media type of a result that a provider calls `said`. Raises BadOutput when it is another kind of thing."""
+    """The media type of a result that is to be `said`; empty for any kind that can be told by its bytes, which no text
+    can. Raises BadOutput when it is another kind of thing."""
     claimed = said.partition(";")[0].strip().lower()
     kind = claimed.partition("/")[0]
     if not content:

@@ -25,9 +25,7 @@ async def fetched(artifact: Artifact, connection: Connection, *, authorization: 
     cannot be reached: what is there can be fetched later."""
     content, said = artifact.content, artifact.media_type
     if artifact.url:
-        reply = await _patiently(artifact.url, connection, authorization, media.most_bytes(said))
-        content = reply.body
-        said = said or reply.headers.get("content-type", "")
+        content = (await _patiently(artifact.url, connection, authorization, media.most_bytes(said))).body
     return replace(artifact, content=content, media_type=media.type_of(content, said=said), url="")
 
 

@@ -36,8 +36,8 @@ class TestPrice:
 
 
 class TestStepRows:
-    def test_carry_their_own_price_and_what_will_be_metered(self):
+    def test_carry_their_own_price_and_what_will_be_metered(self, person):
         publish("2.5", unit="megapixel", confirmed=True)
         found = priced()
-        rows = submission._step_rows(found, found.lines)
+        rows = submission._step_rows(person.principal, found, found.lines)
         assert [(row["price"], row["unit"], row["quantity"]) for row in rows] == [(1, "megapixel", "0.5")] * 2
