@@ -25,10 +25,12 @@ class Sample:
     inputs: tuple[Media, ...] = ()
     cost_usd_micros: int | None = None
     cost_source: str = "usage"
+    # Tells requests of one model and operation apart.
+    variant: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.slug}-{self.params.get('operation', 'generate')}"
+        return f"{self.slug}-{self.variant or self.params.get('operation', 'generate')}"
 
 
 @dataclass(frozen=True)

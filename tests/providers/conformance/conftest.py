@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import uuid4
 
@@ -84,6 +85,7 @@ def run(work: Any) -> Any:
     return asyncio.run(work)
 
 
+@lru_cache(maxsize=256)
 def revision_of(slug: str) -> Revision:
     """The catalogue file's revision, without a database."""
     spec = next(spec for spec in catalog.files() if spec["slug"] == slug)
