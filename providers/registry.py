@@ -11,6 +11,7 @@ from providers.errors import UnknownAdapter
 _BUILT_IN = {
     "openai": "providers.adapters.openai.adapter.OpenAIAdapter",
     "sketch": "providers.adapters.sketch.adapter.SketchAdapter",
+    "stability": "providers.adapters.stability.adapter.StabilityAdapter",
 }
 
 
