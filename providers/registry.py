@@ -9,6 +9,7 @@ from providers.adapters.base import Adapter
 from providers.errors import UnknownAdapter
 
 _BUILT_IN = {
+    "bfl": "providers.adapters.bfl.adapter.BFLAdapter",
     "openai": "providers.adapters.openai.adapter.OpenAIAdapter",
     "sketch": "providers.adapters.sketch.adapter.SketchAdapter",
     "stability": "providers.adapters.stability.adapter.StabilityAdapter",
