@@ -10,6 +10,7 @@ from providers.errors import UnknownAdapter
 
 _BUILT_IN = {
     "bfl": "providers.adapters.bfl.adapter.BFLAdapter",
+    "luma": "providers.adapters.luma.adapter.LumaAdapter",
     "openai": "providers.adapters.openai.adapter.OpenAIAdapter",
     "sketch": "providers.adapters.sketch.adapter.SketchAdapter",
     "stability": "providers.adapters.stability.adapter.StabilityAdapter",
