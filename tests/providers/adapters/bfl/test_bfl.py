@@ -8,7 +8,7 @@ from django.utils import timezone
 from core.secrets import Secret
 from providers import gateway, registry
 from providers.contracts import Connection, Ctx, Delivered, Handle, Refused
-from providers.errors import BadOutput, BadSignature, InvalidParams, UnknownOutcome
+from providers.errors import BadOutput, BadSignature, InvalidParams, ProviderFailed, UnknownOutcome
 from providers.wire import Reply
 from tests.providers.conformance.case import PICTURE, picture, reading
 from tests.providers.conformance.conftest import revision_of, run
@@ -141,3 +141,9 @@ def test_the_field_that_they_did_not_take_is_named():
     found = registry.adapter("bfl").classify(Reply(422, {}, body), billable=True)
     assert isinstance(found, InvalidParams)
     assert found.field == "width"
+
+
+def test_a_failed_task_may_be_tried_again_and_is_no_refusal(server):
+    server.fault("failed")
+    with pytest.raises(ProviderFailed):
+        submitted(connected(server))

@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from providers import gateway, registry
-from providers.contracts import Handle, Refused
+from providers.contracts import Refused
 from providers.errors import AuthFailed, InvalidParams, QuotaExhausted, RateLimited
 from providers.wire import Reply
 from tests.providers.conformance.case import picture
@@ -90,9 +90,3 @@ def test_a_door_that_is_closed_for_a_minute_is_not_knocked_at_sooner():
     limited = said(429, "rate_limit_exceeded")
     assert isinstance(limited, RateLimited)
     assert limited.retry_after_seconds == 60.0
-
-
-def test_a_handle_has_nothing_but_the_name_and_the_kind_of_file():
-    assert registry.adapter("stability")._running({"id": "x", "media_type": "image/png"}).handle == Handle(
-        1, {"id": "x", "media_type": "image/png"}
-    )
