@@ -42,7 +42,7 @@ def _set_aside(verdict: Park | Reroute, at: datetime) -> Ending | None:
     step = verdict.step
     if isinstance(verdict, Reroute):
         way = None
-        if rerouting.wants_another(verdict.error, suspected=_suspected(verdict)):
+        if rerouting.wants_another(verdict.error, suspected=_suspected(verdict), last=verdict.last):
             way = rerouting.next_way(step=rerouting.Waiting.of(step), reason=verdict.error.code, at=at)
         if way is None:
             if isinstance(verdict.otherwise, Ending):

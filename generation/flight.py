@@ -319,7 +319,9 @@ class Flight:
         hint = error.retry_after_seconds
         if again:
             parked = Park(step, error, hint if hint is not None else _jittered(step.tries_here))
-            return Reroute(step, error, parked) if error.fallback == "long" else parked
+            # The last try is better made elsewhere, if there is such a place.
+            last = step.tries >= settings.GENERATION_MAX_ATTEMPTS - 1
+            return Reroute(step, error, parked, last) if last or error.fallback == "long" else parked
         fault = Fault(error.code, error.category, error.public, retryable=error.category != "input",
                       provider_code=error.provider_code, detail=str(error))  # fmt: skip
         return Reroute(step, error, Ending(step, "failed", usage=self._suspected(error), fault=fault))

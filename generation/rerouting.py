@@ -72,13 +72,13 @@ class Waiting:
         return cls(step.step_id, step.workspace_id, name, step.params)
 
 
-def wants_another(error: ProviderError, *, suspected: Usage | None) -> bool:
-    """Whether a failure is a reason to go another way. What may have been bought already, and dear, is not bought
-    again: `suspected` is what it would have cost."""
+def wants_another(error: ProviderError, *, suspected: Usage | None, last: bool) -> bool:
+    """Whether a failure is a reason to go another way; with one try left it is, if it ever is. What may have been
+    bought already, and dear, is not bought again: `suspected` is what it would have cost."""
     if suspected is not None and suspected.cost_usd_micros > settings.GENERATION_UNKNOWN_MOST_USD_MICROS:
         return False
     hint = error.retry_after_seconds or 0.0
-    return error.fallback == "always" or (error.fallback == "long" and hint > _LONG_SECONDS)
+    return error.fallback == "always" or (error.fallback == "long" and (last or hint > _LONG_SECONDS))
 
 
 def next_way(*, step: Waiting, reason: str, at: datetime, away_from: str = "") -> Way | None:

@@ -38,11 +38,12 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Reroute:
-    """This way is over for the step: it goes another, or ends as `otherwise` says."""
+    """This way is over for the step: it goes another, or ends as `otherwise` says. `last`: it has one try left."""
 
     step: Started
     error: ProviderError
     otherwise: "Park | Ending"
+    last: bool = False
 
 
 Verdict = Ending | Accepted | Park | Doubt | Reroute

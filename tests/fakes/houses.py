@@ -1,4 +1,4 @@
-"""Two providers' houses on loopback: the asked model's, and its cousin's at another."""
+"""Providers' houses on loopback: the asked model's, its cousin's at another, and one that delivers later."""
 
 import time
 from contextlib import ExitStack, contextmanager
@@ -15,6 +15,7 @@ from generation import offers, runner, throttle
 from providers import breakers, connections, registry
 from providers.models import Connection
 from tests.providers.servers import serving
+from tests.providers.servers.bfl import BFLServer
 from tests.providers.servers.openai import OpenAIServer
 
 CATALOGUE = Path(__file__).parent / "houses"
@@ -26,7 +27,12 @@ class Houses:
 
     def __init__(self, stack: ExitStack) -> None:
         self.first, self.cousin = (stack.enter_context(serving(OpenAIServer())) for _ in range(2))
-        self.ids = {"first": self.connect("openai", self.first), "cousin": self.connect("openai_two", self.cousin)}
+        self.later = stack.enter_context(serving(BFLServer()))
+        self.ids = {
+            "first": self.connect("openai", self.first),
+            "cousin": self.connect("openai_two", self.cousin),
+            "later": self.connect("bfl", self.later),
+        }
 
     def connect(self, kind, server, *, name=None):
         now = timezone.now()

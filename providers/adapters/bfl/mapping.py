@@ -37,7 +37,7 @@ def _pictures(spec: Mapping[str, Any], request: CanonicalRequest) -> tuple[FileP
         raise InvalidParams("an edit needs a picture", field="image")
     if wrong := [item for item in request.inputs if item.role not in {"input", "reference"}]:
         raise InvalidParams("this model takes no such file: say it in the prompt", field=str(wrong[0].role))
-    most = int(spec["capabilities"]["edits"]["references"])
+    most = int(spec["capabilities"].get("edits", {}).get("references", 0))
     if len(request.inputs) > most:
         raise InvalidParams(f"at most {most} pictures", field="image")
     names = ("input_image", *(f"input_image_{number}" for number in range(2, most + 1)))
