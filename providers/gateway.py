@@ -197,8 +197,11 @@ def verify_webhook(
     *, revision: Revision, connection: Connection, headers: Mapping[str, str], body: bytes, at: datetime
 ) -> Handle | None:
     """Raises BadSignature unless the provider of this model signed the call. Its body is never believed; the operation
-    that it names can be adopted by an attempt whose answer was lost, and is asked about."""
+    that it names can be adopted by an attempt whose answer was lost, and is asked about. What a handle of this model
+    must know besides comes from the catalogue (`upstream.handle`)."""
     handle = registry.adapter(revision.adapter).verify_webhook(connection, headers, body, at)
+    if handle is not None:
+        handle = replace(handle, data={**revision.spec.get("upstream", {}).get("handle", {}), **handle.data})
     return handle if handle is not None and _is_kept(handle.data, most_bytes=_MOST_HANDLE_BYTES) else None
 
 

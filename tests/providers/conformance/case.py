@@ -66,6 +66,10 @@ class Case:
     cancels: str = "unsupported"
     finds: bool = False
     sign: Callable[[ProtocolServer, str, datetime], Signed] | None = None
+    # What a connection has whose webhooks another signs.
+    stranger: Mapping[str, Any] = field(default_factory=lambda: {"webhook_secret": "whsec_" + "QUJD" * 8})
+    # Where this site is, for providers that know our token by the address that they are to call.
+    site: str = ""
     # Of providers that keep results for us to fetch.
     fetched: bool = False
     # Of providers whose texts stream.

@@ -39,6 +39,9 @@ class Bench:
         return Ctx(progress=lambda _: None, directives_allowed=False, connection=self.connection,
                    webhook_url=webhook_url, read=reading)  # fmt: skip
 
+    def called(self, token: str) -> str:
+        return f"{self.case.site}/hooks/providers/{token}" if self.case.site else ""
+
     def submit(self, sample: Sample | None = None, *, token: str = "", **more: Any) -> Any:
         sample = sample or self.case.first
         return run(self._submit(sample, {**sample.params, **more}, token or str(uuid4())))
@@ -46,7 +49,8 @@ class Bench:
     async def _submit(self, sample: Sample, params: dict[str, Any], token: str) -> Any:
         try:
             return await gateway.submit(
-                ctx=self.ctx(), revision=self.revision(sample), params=params, inputs=sample.inputs,
+                ctx=self.ctx(webhook_url=self.called(token)), revision=self.revision(sample), params=params,
+                inputs=sample.inputs,
                 deadline=timezone.now() + timedelta(minutes=5), token=token,
             )  # fmt: skip
         finally:
@@ -61,7 +65,8 @@ class Bench:
 
     def reconcile(self, token: str) -> Any:
         return run(_closing(gateway.reconcile(
-            ctx=self.ctx(), revision=self.revision(), token=token, params=self.case.first.params)))  # fmt: skip
+            ctx=self.ctx(webhook_url=self.called(token)), revision=self.revision(), token=token,
+            params=self.case.first.params)))  # fmt: skip
 
     def finish(self, outcome: Any, sample: Sample | None = None, *, looks: int = 50) -> Any:
         """Looks until the provider is done. Raises what a look raises."""
