@@ -12,6 +12,7 @@ _BUILT_IN = {
     "bfl": "providers.adapters.bfl.adapter.BFLAdapter",
     "luma": "providers.adapters.luma.adapter.LumaAdapter",
     "openai": "providers.adapters.openai.adapter.OpenAIAdapter",
+    "replicate": "providers.adapters.replicate.adapter.ReplicateAdapter",
     "sketch": "providers.adapters.sketch.adapter.SketchAdapter",
     "stability": "providers.adapters.stability.adapter.StabilityAdapter",
 }
