@@ -13,6 +13,7 @@ _BUILT_IN = {
     "luma": "providers.adapters.luma.adapter.LumaAdapter",
     "openai": "providers.adapters.openai.adapter.OpenAIAdapter",
     "replicate": "providers.adapters.replicate.adapter.ReplicateAdapter",
+    "runway": "providers.adapters.runway.adapter.RunwayAdapter",
     "sketch": "providers.adapters.sketch.adapter.SketchAdapter",
     "stability": "providers.adapters.stability.adapter.StabilityAdapter",
 }
