@@ -196,7 +196,19 @@ _SPEC = jsonschema_rs.validator_for(
         "properties": {
             "slug": {"type": "string", "pattern": "^[a-z0-9][a-z0-9.-]{0,78}$"},
             "version": {"type": "string", "minLength": 1, "maxLength": 40},
-            "pipeline": {"enum": ["image", "video", "music", "song", "ad_creative", "product_photo", "text", "speech"]},
+            "pipeline": {
+                "enum": [
+                    "image",
+                    "video",
+                    "music",
+                    "song",
+                    "ad_creative",
+                    "product_photo",
+                    "text",
+                    "speech",
+                    "moderation",
+                ]
+            },
             "input": {"type": "object", "required": ["properties", "additionalProperties"]},
             "capabilities": {
                 "type": "object",

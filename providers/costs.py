@@ -60,4 +60,6 @@ def _measures(params: Mapping[str, Any]) -> dict[str, Value]:
             found[name] = Decimal(str(value))
         elif isinstance(value, str) and name != "prompt":
             found[name] = value
+    if isinstance(params.get("text"), str):
+        found["characters"] = Decimal(len(params["text"]))
     return found

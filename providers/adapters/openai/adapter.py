@@ -3,11 +3,9 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, ClassVar
 
-import orjson
-
 from providers import faults, http
 from providers.adapters.at_once import AtOnce
-from providers.adapters.openai import mapping, reading
+from providers.adapters.openai import mapping, reading, streaming
 from providers.contracts import (
     Artifact,
     CanonicalRequest,
@@ -23,9 +21,11 @@ from providers.contracts import (
     Revision,
     WirePlan,
 )
-from providers.errors import ModelGone, ProviderError, QuotaExhausted, UnknownOutcome
+from providers.errors import ModelGone, ProviderError, QuotaExhausted
 from providers.wire import Reply
 
+# A model that reasons is silent until it has done so.
+_IDLE_SECONDS = 120.0
 _QUOTA = {"insufficient_quota", "billing_hard_limit_reached"}
 
 
@@ -40,23 +40,24 @@ class OpenAIAdapter(AtOnce):
         return mapping.plan(revision, request)
 
     async def submit(self, ctx: Ctx, plan: WirePlan, token: str) -> Outcome:
-        reply = await http.send(ctx, plan, headers=self.authorize(ctx.connection))
+        reply = await http.send(
+            ctx, plan, headers=self.authorize(ctx.connection), read_seconds=plan.about["read_seconds"]
+        )
         if reply.status != 200:
             return faults.refused_or_raised(self.classify(reply, billable=True))
         return self._read(reply, plan.about)
 
     async def stream(self, ctx: Ctx, plan: WirePlan, token: str) -> AsyncIterator[Delta | Done | Refused]:
-        payload = {**plan.payload, "stream": True, **self._stream_options(ctx.connection)}
-        url, headers = ctx.connection.url(plan.path), self.authorize(ctx.connection)
-        async with http.stream("POST", url, connection=ctx.connection, body=payload, headers=headers) as (reply, lines):
+        payload = {**plan.payload, "stream": True, "stream_options": {"include_usage": True}}
+        async with http.stream(
+            "POST", ctx.connection.url(plan.path), connection=ctx.connection, body=payload,
+            headers=self.authorize(ctx.connection), idle_seconds=_IDLE_SECONDS,
+        ) as (reply, lines):  # fmt: skip
             if reply.status != 200:
                 yield faults.refused_or_raised(self.classify(reply, billable=True))
                 return
-            whole = _Stream()
-            async for line in lines:
-                if line.startswith(b"data:") and (piece := whole.take(line[5:].strip())):
-                    yield Delta(piece)
-            yield whole.end()
+            async for piece in streaming.pieces(lines):
+                yield piece
 
     def authorize(self, connection: Connection) -> Mapping[str, str]:
         names = {"organization": "OpenAI-Organization", "project": "OpenAI-Project"}
@@ -92,45 +93,3 @@ class OpenAIAdapter(AtOnce):
                 return reading.verdict(reply)
             case _:
                 return Done((Artifact(about["media_type"], reply.body),))
-
-    def _stream_options(self, connection: Connection) -> dict[str, Any]:
-        return {"stream_options": {"include_usage": True}}
-
-
-class _Stream:
-    """What a stream has said so far, and what it comes to."""
-
-    def __init__(self) -> None:
-        self._pieces: list[str] = []
-        self._finish: str | None = None
-        self._refused = False
-        self._usage: Any = None
-        self._model = ""
-
-    def take(self, data: bytes) -> str:
-        """The text of an event, which may be none. Raises UnknownOutcome for an error in the middle."""
-        if data == b"[DONE]":
-            return ""
-        try:
-            event = orjson.loads(data)
-        except orjson.JSONDecodeError as exc:
-            raise UnknownOutcome("a stream that is no JSON") from exc
-        if not isinstance(event, dict) or "error" in event:
-            raise UnknownOutcome("an error within a stream")
-        self._model = event.get("model") or self._model
-        self._usage = event.get("usage") or self._usage
-        choice = next(iter(event.get("choices") or ()), None) or {}
-        self._finish = choice.get("finish_reason") or self._finish
-        delta = choice.get("delta") or {}
-        self._refused = self._refused or bool(delta.get("refusal"))
-        piece = delta.get("content") or ""
-        self._pieces.append(piece)
-        return str(piece)
-
-    def end(self) -> Done | Refused:
-        """The whole. A stream that never says that it is over was cut. Raises UnknownOutcome."""
-        if self._finish is None:
-            raise UnknownOutcome("a stream that was cut")
-        message = {"content": "".join(self._pieces), "refusal": self._refused}
-        choice = {"message": message, "finish_reason": self._finish}
-        return reading.text({"choices": [choice], "usage": self._usage, "model": self._model})

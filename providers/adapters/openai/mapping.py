@@ -1,12 +1,14 @@
 """Our terms in OpenAI's words: /v1 as of November 2026."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from providers import params as asked
 from providers.contracts import CanonicalRequest, FilePart, Revision, WirePlan
 from providers.errors import InvalidParams
 
+_READ_SECONDS = 240.0
 _IMAGE_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 _SPEECH_TYPES = {
     "mp3": "audio/mpeg", "opus": "audio/ogg", "aac": "audio/aac", "flac": "audio/flac", "wav": "audio/wav",
@@ -19,7 +21,9 @@ def plan(revision: Revision, request: CanonicalRequest) -> WirePlan:
     make = _TASKS.get(request.task)
     if make is None:
         raise InvalidParams(f"This provider does not do {request.task}.", field="task")
-    return make(revision, request)
+    found = make(revision, request)
+    patience = {"read_seconds": float(revision.spec.get("latency", {}).get("submit_s", _READ_SECONDS))}
+    return replace(found, about={**found.about, **patience})
 
 
 def _image(revision: Revision, request: CanonicalRequest) -> WirePlan:
@@ -44,6 +48,8 @@ def _picture(revision: Revision, request: CanonicalRequest) -> tuple[dict[str, A
     asked.refuse(given, ("seed", "negative_prompt"), why="this model does not take it")
     size = asked.size(revision, given)
     form = str(given.get("format", "png"))
+    if given.get("background") == "transparent" and form == "jpeg":
+        raise InvalidParams("a JPEG has no transparency: choose png or webp", field="background")
     payload = {
         "model": revision.spec["upstream"]["model"], "prompt": given["prompt"], "n": 1,
         "size": f"{size.width}x{size.height}", "output_format": form,

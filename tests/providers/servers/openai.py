@@ -48,7 +48,7 @@ class OpenAIServer(ProtocolServer):
     async def images(self, request):
         body = request[CALL].body
         allowed = {"model", "prompt", "n", "size", "quality", "output_format", "output_compression", "background",
-                   "moderation", "safety_identifier", "stream", "partial_images", "input_fidelity"}  # fmt: skip
+                   "moderation", "safety_identifier", "stream", "partial_images", "complexity"}  # fmt: skip
         if unknown := set(body) - allowed:
             return web.json_response(
                 {"error": {"message": f"Unknown parameter: {unknown}", "type": "invalid_request_error",
@@ -110,6 +110,8 @@ class OpenAIServer(ProtocolServer):
             await say([{"index": 0, "delta": {"content": word}, "finish_reason": None}])
             if number == 0 and self.strikes(request, "cut_stream"):
                 raise Cut
+        if self.strikes(request, "unfinished_stream"):
+            return response
         await say([{"index": 0, "delta": {}, "finish_reason": "content_filter" if refused else "stop"}])
         if (body.get("stream_options") or {}).get("include_usage"):
             await say([], usage)
