@@ -15,6 +15,7 @@ _BUILT_IN = {
     "fal": "providers.adapters.fal.adapter.FalAdapter",
     "replicate": "providers.adapters.replicate.adapter.ReplicateAdapter",
     "runway": "providers.adapters.runway.adapter.RunwayAdapter",
+    "openai_compatible": "providers.adapters.openai_compatible.adapter.OpenAICompatibleAdapter",
     "sketch": "providers.adapters.sketch.adapter.SketchAdapter",
     "stability": "providers.adapters.stability.adapter.StabilityAdapter",
 }

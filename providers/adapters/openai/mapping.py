@@ -9,8 +9,8 @@ from providers.contracts import CanonicalRequest, FilePart, Revision, WirePlan
 from providers.errors import InvalidParams
 
 _READ_SECONDS = 240.0
-_IMAGE_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
-_SPEECH_TYPES = {
+IMAGE_TYPES = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
+SPEECH_TYPES = {
     "mp3": "audio/mpeg", "opus": "audio/ogg", "aac": "audio/aac", "flac": "audio/flac", "wav": "audio/wav",
     "pcm": "audio/pcm",
 }  # fmt: skip
@@ -53,17 +53,17 @@ def _picture(revision: Revision, request: CanonicalRequest) -> tuple[dict[str, A
     payload = {
         "model": revision.spec["upstream"]["model"], "prompt": given["prompt"], "n": 1,
         "size": f"{size.width}x{size.height}", "output_format": form,
-        **_chosen(given, {"quality": "quality", "background": "background"}),
+        **chosen(given, {"quality": "quality", "background": "background"}),
         **({"safety_identifier": request.end_user} if request.end_user else {}),
     }  # fmt: skip
-    return payload, {"task": "image", "media_type": _IMAGE_TYPES[form]}, size.notes
+    return payload, {"task": "image", "media_type": IMAGE_TYPES[form]}, size.notes
 
 
 def _text(revision: Revision, request: CanonicalRequest) -> WirePlan:
     given = request.params
     payload = {
         "model": revision.spec["upstream"]["model"], "messages": list(given["messages"]),
-        **_chosen(given, {"max_tokens": "max_completion_tokens", "temperature": "temperature", "seed": "seed"}),
+        **chosen(given, {"max_tokens": "max_completion_tokens", "temperature": "temperature", "seed": "seed"}),
         **({"safety_identifier": request.end_user} if request.end_user else {}),
     }  # fmt: skip
     return WirePlan(payload, "/chat/completions", about={"task": "text"})
@@ -74,9 +74,9 @@ def _speech(revision: Revision, request: CanonicalRequest) -> WirePlan:
     form = str(given.get("format", "mp3"))
     payload = {
         "model": revision.spec["upstream"]["model"], "input": given["text"], "voice": given["voice"],
-        "response_format": form, **_chosen(given, {"speed": "speed", "instructions": "instructions"}),
+        "response_format": form, **chosen(given, {"speed": "speed", "instructions": "instructions"}),
     }  # fmt: skip
-    return WirePlan(payload, "/audio/speech", about={"task": "speech", "media_type": _SPEECH_TYPES[form]})
+    return WirePlan(payload, "/audio/speech", about={"task": "speech", "media_type": SPEECH_TYPES[form]})
 
 
 def _moderate(revision: Revision, request: CanonicalRequest) -> WirePlan:
@@ -86,7 +86,7 @@ def _moderate(revision: Revision, request: CanonicalRequest) -> WirePlan:
     return WirePlan(payload, "/moderations", about={"task": "moderate"})
 
 
-def _chosen(given: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+def chosen(given: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """What was chosen of these, under the provider's names. `auto` is the provider's own choice."""
     return {theirs: given[ours] for ours, theirs in names.items() if given.get(ours) not in (None, "auto")}
 

@@ -19,7 +19,7 @@ def picture(reply: Reply, media_type: str) -> Done | Refused:
     if not isinstance(body.get("data"), list):
         raise BadOutput("An answer that is none of /images.")
     found = [item.get("b64_json") for item in body["data"] if isinstance(item, dict)]
-    spent = Spent(units=_image_units(body.get("usage") or {}), served_model=str(body.get("model", "")))
+    spent = Spent(units=image_units(body.get("usage") or {}), served_model=str(body.get("model", "")))
     if not found or not found[0]:
         return Refused("output", ("empty",), "no picture in the answer", spent)
     return Done((Artifact(media_type, decoded(found[0])),), spent)
@@ -62,12 +62,20 @@ def refusal(error: Mapping[str, Any]) -> Refused | None:
 
 
 def token_units(usage: Mapping[str, Any]) -> dict[str, Decimal]:
-    """Tokens in and out, for cost expressions. Empty when the provider did not say."""
+    """Tokens in and out, for cost expressions, and `usd` where a bill is among them. Empty when nothing was said."""
     names = {"tokens_in": "prompt_tokens", "tokens_out": "completion_tokens"}
-    return {ours: Decimal(usage[theirs]) for ours, theirs in names.items() if isinstance(usage.get(theirs), int)}
+    found = {ours: Decimal(usage[theirs]) for ours, theirs in names.items() if isinstance(usage.get(theirs), int)}
+    return {**found, **dollars(usage)}
 
 
-def _image_units(usage: Mapping[str, Any]) -> dict[str, Decimal]:
+def dollars(usage: Mapping[str, Any]) -> dict[str, Decimal]:
+    """What a usage says that it cost. OpenAI itself names no bill; some that speak its words do."""
+    cost = usage.get("cost")
+    return {"usd": Decimal(str(cost))} if isinstance(cost, int | float) and not isinstance(cost, bool) else {}
+
+
+def image_units(usage: Mapping[str, Any]) -> dict[str, Decimal]:
+    """Tokens of text and pictures, for cost expressions. Empty when the provider did not say."""
     if not isinstance(usage.get("output_tokens"), int):
         return {}
     details = usage.get("input_tokens_details") or {}

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from core.secrets import Secret
@@ -90,10 +91,15 @@ def run(work: Any) -> Any:
     return asyncio.run(work)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4)
+def _specs(_: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """What the files say, read once for each set of folders."""
+    return {spec["slug"]: spec for spec in catalog.files()}
+
+
 def revision_of(slug: str) -> Revision:
     """The catalogue file's revision, without a database."""
-    spec = next(spec for spec in catalog.files() if spec["slug"] == slug)
+    spec = _specs(tuple(settings.PROVIDERS_CATALOGUE_DIRS))[slug]
     return Revision("0" * 64, slug, spec["version"], spec["pipeline"], spec["adapter"], spec["name"], spec)
 
 

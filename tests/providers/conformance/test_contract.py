@@ -344,7 +344,7 @@ def test_21_a_webhook_names_the_operation_so_that_a_lost_answer_is_adopted(bench
 
 
 def test_22_results_are_fetched_from_where_they_may_lie_and_without_our_key(bench: Bench) -> None:
-    only(bench.case.fetched, "results come within the answer")
+    only(bench.case.fetched, "results come within the answer, or from the provider itself")
     accepted = bench.finish(bench.submit())
     assert isinstance(accepted, Delivered)
     fetches = [call for call in bench.server.calls if call.path.startswith("/files/")]
@@ -366,7 +366,7 @@ def test_23_a_file_that_is_something_else_is_no_result(bench: Bench) -> None:
 
 
 def test_24_a_file_that_is_not_there_yet_is_asked_for_again(bench: Bench) -> None:
-    only(bench.case.fetched, "results come within the answer")
+    only(bench.case.fetched, "results come within the answer, or from the provider itself")
     accepted = bench.submit()
     bench.server.fault("file_404", times=2)
     assert isinstance(bench.finish(accepted), Delivered)
