@@ -11,6 +11,7 @@ from providers.errors import UnknownAdapter
 _BUILT_IN = {
     "bfl": "providers.adapters.bfl.adapter.BFLAdapter",
     "luma": "providers.adapters.luma.adapter.LumaAdapter",
+    "anthropic": "providers.adapters.anthropic.adapter.AnthropicAdapter",
     "openai": "providers.adapters.openai.adapter.OpenAIAdapter",
     "fal": "providers.adapters.fal.adapter.FalAdapter",
     "replicate": "providers.adapters.replicate.adapter.ReplicateAdapter",
