@@ -12,6 +12,7 @@ _BUILT_IN = {
     "bfl": "providers.adapters.bfl.adapter.BFLAdapter",
     "luma": "providers.adapters.luma.adapter.LumaAdapter",
     "anthropic": "providers.adapters.anthropic.adapter.AnthropicAdapter",
+    "huggingface": "providers.adapters.huggingface.adapter.HuggingFaceAdapter",
     "openai": "providers.adapters.openai.adapter.OpenAIAdapter",
     "fal": "providers.adapters.fal.adapter.FalAdapter",
     "replicate": "providers.adapters.replicate.adapter.ReplicateAdapter",
