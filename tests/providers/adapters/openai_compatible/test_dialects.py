@@ -176,6 +176,12 @@ def test_a_bill_in_the_usage_is_believed_where_the_connection_says_so() -> None:
     assert streamed.spent.usd_micros == 124
 
 
+def test_a_server_that_wants_no_key_is_shown_none() -> None:
+    with speaking(Dialect(auth="none"), auth="none") as (server, talk):
+        talk.stream(_ASKED)
+        assert not [name for name, value in server.billed[0].headers.items() if server.secret in value]
+
+
 def test_fields_of_the_connection_go_into_every_request_of_their_task() -> None:
     with serving(CompatibleServer(Dialect(extra=frozenset({"provider"})))) as server:
         options = {"body": {"text": {"provider": {"allow_fallbacks": False}}}, "headers": {"X-Title": "Site"}}
