@@ -9,15 +9,15 @@ from providers.adapters.base import Adapter
 from providers.errors import UnknownAdapter
 
 _BUILT_IN = {
-    "bfl": "providers.adapters.bfl.adapter.BFLAdapter",
-    "luma": "providers.adapters.luma.adapter.LumaAdapter",
     "anthropic": "providers.adapters.anthropic.adapter.AnthropicAdapter",
-    "huggingface": "providers.adapters.huggingface.adapter.HuggingFaceAdapter",
-    "openai": "providers.adapters.openai.adapter.OpenAIAdapter",
+    "bfl": "providers.adapters.bfl.adapter.BFLAdapter",
     "fal": "providers.adapters.fal.adapter.FalAdapter",
+    "huggingface": "providers.adapters.huggingface.adapter.HuggingFaceAdapter",
+    "luma": "providers.adapters.luma.adapter.LumaAdapter",
+    "openai": "providers.adapters.openai.adapter.OpenAIAdapter",
+    "openai_compatible": "providers.adapters.openai_compatible.adapter.OpenAICompatibleAdapter",
     "replicate": "providers.adapters.replicate.adapter.ReplicateAdapter",
     "runway": "providers.adapters.runway.adapter.RunwayAdapter",
-    "openai_compatible": "providers.adapters.openai_compatible.adapter.OpenAICompatibleAdapter",
     "sketch": "providers.adapters.sketch.adapter.SketchAdapter",
     "stability": "providers.adapters.stability.adapter.StabilityAdapter",
 }

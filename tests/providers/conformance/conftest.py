@@ -69,6 +69,9 @@ class Bench:
             ctx=self.ctx(webhook_url=self.called(token)), revision=self.revision(), token=token,
             params=self.case.first.params)))  # fmt: skip
 
+    def cancel(self, handle: Handle) -> Any:
+        return run(_closing(gateway.cancel(ctx=self.ctx(), revision=self.revision(), handle=handle)))
+
     def finish(self, outcome: Any, sample: Sample | None = None, *, looks: int = 50) -> Any:
         """Looks until the provider is done. Raises what a look raises."""
         while looks and hasattr(outcome, "handle"):

@@ -39,7 +39,7 @@ from providers.errors import (
 )
 from tests.providers.conformance import inputs
 from tests.providers.conformance.case import Case, Sample, cases
-from tests.providers.conformance.conftest import Bench, revision_of, run
+from tests.providers.conformance.conftest import Bench, revision_of
 
 GOLDEN = Path(__file__).parent / "golden"
 SAMPLES = [(case, sample) for case in cases() for sample in case.samples]
@@ -287,7 +287,7 @@ def test_17_work_that_never_ends_is_running_until_somebody_cancels_it(bench: Ben
     bench.server.seconds = 3_600.0
     accepted = bench.submit()
     assert all(isinstance(bench.check(accepted.handle), Running) for _ in range(3))
-    answer = run(gateway.cancel(ctx=bench.ctx(), revision=bench.revision(), handle=accepted.handle))
+    answer = bench.cancel(accepted.handle)
     assert answer == bench.case.cancels
 
 
@@ -295,7 +295,7 @@ def test_18_a_cancel_says_what_came_of_it(bench: Bench) -> None:
     only(bench.case.asynchronous, "this provider answers at once")
     accepted = bench.submit()
     bench.finish(accepted)
-    late = run(gateway.cancel(ctx=bench.ctx(), revision=bench.revision(), handle=accepted.handle))
+    late = bench.cancel(accepted.handle)
     assert late in {"too_late", "unsupported"}
 
 
