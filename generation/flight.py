@@ -6,7 +6,6 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import structlog
@@ -18,6 +17,7 @@ from core import push
 from core.errors import DomainError
 from generation import events, hearing, progress, timing
 from generation.mishaps import Crashed, NeverArrived
+from generation.noting import notes_of
 from generation.settlement import Ending, Fault, Started
 from generation.timing import Times
 from generation.verdicts import Accepted, Doubt, Park, Reroute, Verdict
@@ -299,7 +299,7 @@ class Flight:
             content=artifact.content, media_type=artifact.media_type,
             meta={**artifact.meta, "model_name": self.revision.name, "credits": step.price,
                   "digital_source": self.revision.digital_source, "recall": step.params.get("recall", {}),
-                  **_noted(step, done)},
+                  **notes_of(step, done)},
         )  # fmt: skip
         return Ending(step, "done", usage=done.usage, stored=stored)
 
@@ -385,13 +385,6 @@ class _Watch:
     times: Times
     misses: int = 0
     stopping_since: float = 0.0
-
-
-def _noted(step: Started, done: Delivered) -> dict[str, Any]:
-    """What was not done to the letter, if anything was."""
-    came = [{"code": note.code, "field": note.field, "asked": note.asked, "used": note.used} for note in done.notes]
-    notes = [*step.params.get("notes", []), *came]
-    return {"notes": notes} if notes else {}
 
 
 def _jittered(tries: int) -> float:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ _FRESH_SECONDS = 2.0
 AUTO = "auto"
 
 
-class _Plain(yaml.SafeLoader):
+class _Plain(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """Dates stay texts, as JSON has them."""
 
 
@@ -148,12 +149,15 @@ def _write(spec: Mapping[str, Any], digest: str, at: datetime) -> None:
 
 
 def files() -> Sequence[dict[str, Any]]:
+    """The catalogue's files that are wanted here. Raises ValueError for one that is no catalogue file."""
     specs: list[dict[str, Any]] = []
+    wanted = settings.PROVIDERS_MODELS
     for folder in (_BUILT_IN, *map(Path, settings.PROVIDERS_CATALOGUE_DIRS)):
         for path in sorted(folder.glob("*.yaml")):
             spec = yaml.load(path.read_text(encoding="utf-8"), Loader=_Plain)  # noqa: S506 - a SafeLoader
             _check(spec, path)
-            specs.append(spec)
+            if folder != _BUILT_IN or not wanted or any(fnmatch(spec["slug"], pattern) for pattern in wanted):
+                specs.append(spec)
     return specs
 
 

@@ -49,6 +49,7 @@ def opened(settings: Any):
     """The models on offer, both providers, and the operator's connections to them."""
     settings.PROVIDERS_EXTRA_ADAPTERS = ["openai_two=providers.adapters.openai.adapter:OpenAIAdapter"]
     settings.PROVIDERS_CATALOGUE_DIRS = [str(CATALOGUE)]
+    settings.PROVIDERS_MODELS = ["sketch-*"]
     _forget()
     with ExitStack() as stack:
         found = Houses(stack)

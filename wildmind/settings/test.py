@@ -19,3 +19,6 @@ EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 MEDIA_ROOT = DATA_DIR / "test-media" / os.environ.get("PYTEST_XDIST_WORKER", "main")
 # A pool would keep connections to the test database open when it is dropped.
 DATABASES["default"]["OPTIONS"].pop("pool", None)
+
+# The others have tests of their own: each test would begin with writing all of them down.
+PROVIDERS_MODELS = ["sketch-*"]

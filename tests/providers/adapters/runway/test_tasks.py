@@ -99,9 +99,3 @@ class TestARequest:
         bench.submit(advert)
         body = bench.server.billed[0].body
         assert [list(item) for item in (*body["productImages"], *body["styleImages"])] == [["uri"], ["uri"]]
-
-
-def test_what_a_plan_adjusted_is_told_with_the_result_that_comes_later(bench):
-    edit = _sample(bench, "runway-gen-4-image-edit")
-    done = bench.finish(bench.submit(edit), edit)
-    assert [(note.field, note.asked, note.used) for note in done.notes] == [("size", "1376x768", "1920x1080")]
