@@ -331,6 +331,7 @@ def test_20_a_webhook_is_believed_only_with_its_signature_and_in_its_time(bench:
 
 def test_21_a_webhook_names_the_operation_so_that_a_lost_answer_is_adopted(bench: Bench) -> None:
     only(bench.case.sign, "this provider calls nobody")
+    only(bench.case.asynchronous, "this provider answers at once")
     accepted = bench.submit()
     operation = next(iter(bench.server.works))
     signed = bench.case.sign(bench.server, operation, timezone.now())
