@@ -14,6 +14,7 @@ _BUILT_IN = {
     "fal": "providers.adapters.fal.adapter.FalAdapter",
     "huggingface": "providers.adapters.huggingface.adapter.HuggingFaceAdapter",
     "luma": "providers.adapters.luma.adapter.LumaAdapter",
+    "comfyui": "providers.adapters.comfyui.adapter.ComfyUIAdapter",
     "elevenlabs": "providers.adapters.elevenlabs.adapter.ElevenLabsAdapter",
     "openai": "providers.adapters.openai.adapter.OpenAIAdapter",
     "openai_compatible": "providers.adapters.openai_compatible.adapter.OpenAICompatibleAdapter",

@@ -72,6 +72,7 @@ class Case:
     site: str = ""
     # Of providers that keep results for us to fetch.
     fetched: bool = False
+    keeps_at: str = "/files/"
     # Of providers whose texts stream.
     streams: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
