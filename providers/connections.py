@@ -16,6 +16,7 @@ from core.ids import uuid7
 from core.secrets import Secret, SecretUnreadable
 from providers import registry
 from providers.contracts import Connection, Needs
+from providers.errors import UnknownAdapter
 from providers.models import Connection as Row
 
 _FRESH_SECONDS = 2.0
@@ -59,10 +60,14 @@ def sync(*, at: datetime) -> list[str]:
     """Brings connections up to the environment: one for each adapter whose variables are set. Says what changed."""
     changes = []
     for kind in registry.kinds():
-        needs = registry.adapter(kind).needs
+        needs = _needs(kind)
+        if needs is None:
+            continue
         row = Row.objects.filter(kind=kind, managed=True).first()
         address = os.environ.get(needs.address_env, "") if needs.address_env else ""
-        wanted = bool(address or (needs.secret_env and os.environ.get(needs.secret_env)))
+        # A key alone leads nowhere where there is no usual address.
+        secret = bool(needs.secret_env and os.environ.get(needs.secret_env)) and bool(needs.base_url)
+        wanted = bool(address) or secret
         if wanted and row is None:
             Row.objects.create(
                 id=uuid7(), kind=kind, name=kind, base_url=address, secret_env=needs.secret_env, managed=True,
@@ -96,11 +101,19 @@ def _active() -> Sequence[Row]:
     return list(Row.objects.filter(status=Row.Status.ACTIVE).order_by("created_at", "id"))
 
 
+def _needs(kind: str) -> Needs | None:
+    """None for an adapter that this process does not have: another release has it, or a package is missing here."""
+    try:
+        return registry.adapter(kind).needs
+    except UnknownAdapter:
+        return None
+
+
 def as_connection(row: Row) -> Connection | None:
     """None for one that cannot work here: its adapter is unknown to this release, or its secret cannot be read."""
-    if row.kind not in registry.kinds():
+    needs = _needs(row.kind)
+    if needs is None:
         return None
-    needs = registry.adapter(row.kind).needs
     try:
         secret = (
             secrets.unseal(bytes(row.sealed_secret))

@@ -15,6 +15,7 @@ _BUILT_IN = {
     "huggingface": "providers.adapters.huggingface.adapter.HuggingFaceAdapter",
     "luma": "providers.adapters.luma.adapter.LumaAdapter",
     "comfyui": "providers.adapters.comfyui.adapter.ComfyUIAdapter",
+    "diffusers": "providers.adapters.diffusers.adapter.DiffusersAdapter",
     "elevenlabs": "providers.adapters.elevenlabs.adapter.ElevenLabsAdapter",
     "openai": "providers.adapters.openai.adapter.OpenAIAdapter",
     "openai_compatible": "providers.adapters.openai_compatible.adapter.OpenAICompatibleAdapter",

@@ -45,7 +45,7 @@ def plan(revision: Revision, request: CanonicalRequest) -> WirePlan:
 
 def put(graph: Graph, places: Sequence[Place], setting: str, value: Any) -> bool:
     """Puts a value wherever the workflow takes this setting; says whether it takes it at all."""
-    found = [(node, name) for known, node, name in places if known == setting]
+    found = [(node, name) for known, node, name in places if known == setting and node in graph]
     for node, name in found:
         graph[node]["inputs"][name] = value
     return bool(found)
