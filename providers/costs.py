@@ -27,7 +27,8 @@ def usage(*, revision: Revision, params: Mapping[str, Any], spent: Spent) -> Usa
     if spent.usd_micros is not None and 0 <= spent.usd_micros <= MOST_USD_MICROS:
         return Usage(spent.usd_micros, "provider")
     metered = cost.get("actual")
-    if metered and spent.units and (found := _evaluated(metered, {**_measures(params), **spent.units}, revision)):
+    measures = {**_measures(_whole(revision, params)), **spent.units}
+    if metered and spent.units and (found := _evaluated(metered, measures, revision)):
         return found
     return Usage(estimate(revision=revision, params=params), "estimate" if metered else "formula")
 
@@ -36,7 +37,7 @@ def estimate(*, revision: Revision, params: Mapping[str, Any]) -> int:
     """What one call with these parameters should cost, in micro-dollars, before it is made."""
     cost = revision.spec.get("cost", {})
     formula = cost.get("estimate")
-    if formula and (found := _evaluated(formula, _measures(params), revision)):
+    if formula and (found := _evaluated(formula, _measures(_whole(revision, params)), revision)):
         return found.cost_usd_micros
     return int(cost.get("usd_micros", 0))
 
@@ -49,6 +50,12 @@ def _evaluated(text: str, measures: Mapping[str, Value], revision: Revision) -> 
         return None
     micros = int(found.to_integral_value(ROUND_CEILING))
     return Usage(micros, "usage") if 0 <= micros <= MOST_USD_MICROS else None
+
+
+def _whole(revision: Revision, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The parameters with what the model takes for those that nobody chose."""
+    takes = revision.spec["input"]["properties"]
+    return {**{name: rule["default"] for name, rule in takes.items() if "default" in rule}, **params}
 
 
 def _measures(params: Mapping[str, Any]) -> dict[str, Value]:

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.secrets import Secret
-from providers import costs
 from providers.adapters.elevenlabs.adapter import ElevenLabsAdapter
 from providers.contracts import CanonicalRequest, Connection, Refused
 from providers.errors import AuthFailed, InvalidParams, Overloaded, QuotaExhausted, RateLimited
@@ -100,7 +99,3 @@ def test_a_signature_of_an_older_key_beside_the_right_one_does_not_matter():
     connection = Connection(uuid4(), "elevenlabs", "x", "https://x", Secret("k"), {"webhook_secret": "s"})
     said = {"elevenlabs-signature": f"t={stamp}, v0=ab, v0={digest}"}
     assert ADAPTER.verify_webhook(connection, said, body, at) is None
-
-
-def test_speech_is_estimated_by_its_length():
-    assert costs.estimate(revision=revision_of("eleven-v4"), params={"text": "x" * 500}) == 40_000
