@@ -55,7 +55,7 @@ class DiffusersAdapter(AtOnce):
             raise InvalidParams(f"The diffusers engine does not make {request.task}.", field="task")
         upstream = revision.spec["upstream"]
         settings = dict(upstream.get("defaults", {}))
-        for name in set(request.params) - _OURS:
+        for name in sorted(set(request.params) - _OURS):
             value = request.params.get(name)
             if value is None or (name == "style" and value == "auto"):
                 continue

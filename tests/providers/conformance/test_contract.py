@@ -250,6 +250,14 @@ def test_13_a_cut_connection_leaves_the_outcome_unknown(bench: Bench) -> None:
     assert len(bench.server.billed) == 1
 
 
+def test_13_an_answer_that_cannot_be_read_is_no_result_and_no_refusal(bench: Bench) -> None:
+    absent(bench, "wire")
+    bench.server.fault("bad_json")
+    with pytest.raises((UnknownOutcome, BadOutput)):
+        bench.finish(bench.submit())
+    assert len(bench.server.billed) == 1
+
+
 def test_14_a_lost_submission_is_found_or_proved_absent(bench: Bench) -> None:
     only(bench.case.finds, "this provider cannot be asked about a submission by our name for it")
     token = str(uuid4())
