@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -20,8 +19,6 @@ from providers.adapters.base import Adapter
 from providers.contracts import Connection, Ctx, Handle, Revision
 from tests.providers.conformance.case import Case, Sample, cases, reading
 from tests.providers.servers import ProtocolServer, serving
-
-EXAMPLES = Path(__file__).parent.parent / "catalogue"
 
 
 @dataclass
@@ -107,13 +104,6 @@ def revision_of(slug: str) -> Revision:
     """The catalogue file's revision, without a database."""
     spec = _specs(tuple(settings.PROVIDERS_CATALOGUE_DIRS))[slug]
     return Revision("0" * 64, slug, spec["version"], spec["pipeline"], spec["adapter"], spec["name"], spec)
-
-
-@lru_cache(maxsize=1)
-def _specs() -> dict[str, dict[str, Any]]:
-    """The catalogue, with the examples for providers that have no models until an operator says so."""
-    with override_settings(PROVIDERS_CATALOGUE_DIRS=[str(EXAMPLES)]):
-        return {spec["slug"]: spec for spec in catalog.files()}
 
 
 @pytest.fixture(scope="module", params=cases(), ids=lambda case: case.kind)

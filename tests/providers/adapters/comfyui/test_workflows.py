@@ -3,9 +3,11 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from django.test import override_settings
 
 from core.secrets import Secret
 from providers import http
@@ -18,7 +20,8 @@ from tests.providers.servers import serving
 from tests.providers.servers.comfyui import ComfyUIServer
 
 ADAPTER = ComfyUIAdapter()
-DRAW, REPAINT = revision_of("comfyui-text-to-image"), revision_of("comfyui-image-to-image")
+with override_settings(PROVIDERS_CATALOGUE_DIRS=[str(Path(__file__).parent.parent.parent / "catalogue")]):
+    DRAW, REPAINT = revision_of("comfyui-text-to-image"), revision_of("comfyui-image-to-image")
 
 
 @pytest.fixture(scope="module")
