@@ -56,7 +56,7 @@ class ConnectionView:
 
 def kinds() -> list[str]:
     """Adapters that go over a connection."""
-    return [kind for kind in registry.kinds() if registry.adapter(kind).needs != Needs()]
+    return [kind for kind in registry.kinds() if connections.needs_of(kind) not in (None, Needs())]
 
 
 def of_workspace(*, workspace_id: UUID) -> list[ConnectionView]:

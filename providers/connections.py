@@ -60,7 +60,7 @@ def sync(*, at: datetime) -> list[str]:
     """Brings connections up to the environment: one for each adapter whose variables are set. Says what changed."""
     changes = []
     for kind in registry.kinds():
-        needs = _needs(kind)
+        needs = needs_of(kind)
         if needs is None:
             continue
         row = Row.objects.filter(kind=kind, managed=True).first()
@@ -101,7 +101,7 @@ def _active() -> Sequence[Row]:
     return list(Row.objects.filter(status=Row.Status.ACTIVE).order_by("created_at", "id"))
 
 
-def _needs(kind: str) -> Needs | None:
+def needs_of(kind: str) -> Needs | None:
     """None for an adapter that this process does not have: another release has it, or a package is missing here."""
     try:
         return registry.adapter(kind).needs
@@ -111,7 +111,7 @@ def _needs(kind: str) -> Needs | None:
 
 def as_connection(row: Row) -> Connection | None:
     """None for one that cannot work here: its adapter is unknown to this release, or its secret cannot be read."""
-    needs = _needs(row.kind)
+    needs = needs_of(row.kind)
     if needs is None:
         return None
     try:
