@@ -57,8 +57,9 @@ def resubmit(revision: Revision) -> Resubmit:
 
 
 def brings_evidence(revision: Revision) -> bool:
-    """Whether the provider tells by webhook what became of an attempt."""
-    return registry.adapter(revision.adapter).webhooks
+    """Whether the provider tells by webhook what became of an attempt. Of one that does for some of its models only,
+    the others say `webhooks: false` among their capabilities."""
+    return registry.adapter(revision.adapter).webhooks and bool(revision.spec["capabilities"].get("webhooks", True))
 
 
 def is_served(revision: Revision, *, workspace_id: UUID | None = None) -> bool:

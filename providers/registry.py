@@ -17,12 +17,15 @@ _BUILT_IN = {
     "comfyui": "providers.adapters.comfyui.adapter.ComfyUIAdapter",
     "diffusers": "providers.adapters.diffusers.adapter.DiffusersAdapter",
     "elevenlabs": "providers.adapters.elevenlabs.adapter.ElevenLabsAdapter",
+    # "bedrock": "providers.adapters.bedrock.adapter.BedrockAdapter",
+    "google": "providers.adapters.google.adapter.GoogleAdapter",
     "openai": "providers.adapters.openai.adapter.OpenAIAdapter",
     "openai_compatible": "providers.adapters.openai_compatible.adapter.OpenAICompatibleAdapter",
     "replicate": "providers.adapters.replicate.adapter.ReplicateAdapter",
     "runway": "providers.adapters.runway.adapter.RunwayAdapter",
     "sketch": "providers.adapters.sketch.adapter.SketchAdapter",
     "stability": "providers.adapters.stability.adapter.StabilityAdapter",
+    # "vertex": "providers.adapters.vertex.adapter.VertexAdapter",
 }
 
 
