@@ -81,7 +81,8 @@ async def call(
     read_seconds: float = 30.0,
     most_bytes: int = _MOST_BYTES,
 ) -> Reply:
-    """One request; whatever status comes is an answer. `body` is a Form, or what is sent as JSON.
+    """One request; whatever status comes is an answer. `body` is a Form, bytes to send as they are, or what is sent as
+    JSON.
 
     An operator's connection is trusted at its own origin, and there alone.
 
@@ -124,12 +125,12 @@ async def _request(
     read_seconds: float,
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     trusted = connection is not None and connection.workspace_id is None and connection.is_origin_of(url)
-    is_json = body is not None and not isinstance(body, Form)
+    is_json = body is not None and not isinstance(body, Form | bytes)
     try:
         if not trusted:
             check_url(url, secure=connection is None or not connection.is_origin_of(url))
         async with _session(trusted=trusted).request(
-            method, url, data=orjson.dumps(body) if is_json else _multipart(body),
+            method, url, data=orjson.dumps(body) if is_json else _encoded(body),
             headers={**({"Content-Type": "application/json"} if is_json else {}), **(headers or {})},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS, sock_read=read_seconds),
             allow_redirects=False,
@@ -147,9 +148,13 @@ async def _request(
         raise UnknownOutcome(type(exc).__name__) from exc
 
 
-def _multipart(form: Form | None) -> aiohttp.FormData | None:
-    if form is None:
-        return None
+def _encoded(body: Form | bytes | None) -> aiohttp.FormData | bytes | None:
+    if body is None or isinstance(body, bytes):
+        return body
+    return _multipart(body)
+
+
+def _multipart(form: Form) -> aiohttp.FormData:
     data = aiohttp.FormData(default_to_multipart=True)
     for name, value in form.fields.items():
         for one in value if isinstance(value, list | tuple) else (value,):

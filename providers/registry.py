@@ -24,7 +24,11 @@ _BUILT_IN = {
     "replicate": "providers.adapters.replicate.adapter.ReplicateAdapter",
     "runway": "providers.adapters.runway.adapter.RunwayAdapter",
     "sketch": "providers.adapters.sketch.adapter.SketchAdapter",
+<<<<<<< HEAD
     "stability": "providers.adapters.stability.adapter.StabilityAdapter",
+=======
+    "vertex": "providers.adapters.vertex.adapter.VertexAdapter",
+>>>>>>> 72513a3 (Vertex: films by Veo and pictures, on a service account of Google Cloud)
     # "vertex": "providers.adapters.vertex.adapter.VertexAdapter",
 }
 
