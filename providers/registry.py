@@ -17,6 +17,7 @@ _BUILT_IN = {
     "comfyui": "providers.adapters.comfyui.adapter.ComfyUIAdapter",
     "diffusers": "providers.adapters.diffusers.adapter.DiffusersAdapter",
     "elevenlabs": "providers.adapters.elevenlabs.adapter.ElevenLabsAdapter",
+    "bedrock": "providers.adapters.bedrock.adapter.BedrockAdapter",
     # "bedrock": "providers.adapters.bedrock.adapter.BedrockAdapter",
     "google": "providers.adapters.google.adapter.GoogleAdapter",
     "openai": "providers.adapters.openai.adapter.OpenAIAdapter",
@@ -24,11 +25,8 @@ _BUILT_IN = {
     "replicate": "providers.adapters.replicate.adapter.ReplicateAdapter",
     "runway": "providers.adapters.runway.adapter.RunwayAdapter",
     "sketch": "providers.adapters.sketch.adapter.SketchAdapter",
-<<<<<<< HEAD
     "stability": "providers.adapters.stability.adapter.StabilityAdapter",
-=======
     "vertex": "providers.adapters.vertex.adapter.VertexAdapter",
->>>>>>> 72513a3 (Vertex: films by Veo and pictures, on a service account of Google Cloud)
     # "vertex": "providers.adapters.vertex.adapter.VertexAdapter",
 }
 

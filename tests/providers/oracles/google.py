@@ -4,30 +4,13 @@ Run by hand, where google-genai and aiohttp are installed; the recording is what
 """
 
 import base64
-import json
-from importlib.metadata import version
-from pathlib import Path
 
 from google import genai
 from google.genai import types
 
+from tests.providers.oracles.recording import recorded, written
 from tests.providers.servers import png, serving
 from tests.providers.servers.google import GoogleServer
-
-WIRES = Path(__file__).parents[1] / "conformance" / "wires"
-
-
-def recorded(call, *headers):
-    """The method, path, body's keys and the headers that both clients must send, of a request."""
-    sent = {name.lower() for name in call.headers}
-    return {"method": call.method, "path": call.path, "body": sorted(call.body),
-            "required_headers": [name for name in headers if name in sent]}  # fmt: skip
-
-
-def written(name, found):
-    WIRES.mkdir(exist_ok=True)
-    found["_recorded"] = f"google-genai {version('google-genai')}"
-    (WIRES / f"{name}.json").write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
 
 
 def main():
@@ -69,7 +52,7 @@ def main():
             hook = {"uris": ["https://example.org/hook"], "user_metadata": {"attempt": "1"}}
             note(name, lambda name=name, body=body, hook=hook: client.interactions.create(
                 model=name.rpartition("-")[0], background=True, store=True, webhook_config=hook, **body))  # fmt: skip
-    written("google", found)
+    written("google", found, client="google-genai")
 
 
 if __name__ == "__main__":

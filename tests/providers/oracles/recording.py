@@ -37,3 +37,17 @@ def record(
             }  # fmt: skip
     WIRES.mkdir(exist_ok=True)
     (WIRES / f"{kind}.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+def recorded(call, *headers):
+    """The method, path, body's keys and the headers that both clients must send, of a request."""
+    sent = {name.lower() for name in call.headers}
+    return {"method": call.method, "path": call.path, "body": sorted(call.body),
+            "required_headers": [name for name in headers if name in sent]}  # fmt: skip
+
+
+def written(name, found, *, client):
+    """Keeps a provider's recording, with the version of the client that it is of."""
+    WIRES.mkdir(exist_ok=True)
+    found["_recorded"] = f"{client} {version(client)}"
+    (WIRES / f"{name}.json").write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")

@@ -7,7 +7,7 @@ from google import genai
 from google.auth.credentials import Credentials
 from google.genai import types
 
-from tests.providers.oracles.google import recorded, written
+from tests.providers.oracles.recording import recorded, written
 from tests.providers.servers import png, serving
 from tests.providers.servers.vertex import VertexServer
 
@@ -59,7 +59,7 @@ def main():
         config = types.GenerateContentConfig(response_modalities=["IMAGE"], image_config=shape)
         note("vertex-nano-banana-2.1-generate", lambda: everywhere.models.generate_content(
             model="gemini-nano-banana-2.1", contents=["a fox"], config=config))  # fmt: skip
-    written("vertex", found)
+    written("vertex", found, client="google-genai")
 
 
 if __name__ == "__main__":
