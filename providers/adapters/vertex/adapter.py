@@ -109,10 +109,9 @@ class VertexAdapter(AtOnce):
             raise BadOutput("The film lies in a bucket that this connection does not name.")
         server = str(connection.options.get("storage_url") or _STORAGE).rstrip("/")
         address = f"{server}/storage/v1/b/{quote(found.netloc)}/o/{quote(found.path[1:], safe='')}?alt=media"
-        trusted = replace(connection, base_url=server) if connection.workspace_id is None else None
         reply = await http.call(
-            "GET", address, connection=trusted, headers=await self._bearer(connection), read_seconds=300.0,
-            most_bytes=_MOST_BYTES,
+            "GET", address, connection=replace(connection, base_url=server), headers=await self._bearer(connection),
+            read_seconds=300.0, most_bytes=_MOST_BYTES,
         )  # fmt: skip
         if reply.status != 200:
             # It was made, and may be there at the next look.

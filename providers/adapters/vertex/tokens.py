@@ -55,11 +55,11 @@ async def token(connection: Connection) -> str:
         return found
     key = account(connection)
     body = urlencode({"grant_type": _GRANT, "assertion": _claim(key, at=int(time.time()))}).encode()
-    # Whose connection it is decides whether the key's own address may be called as it is.
-    trusted = replace(connection, base_url=key["token_uri"]) if connection.workspace_id is None else None
+    # An operator's key may name any address; a workspace's leads through the guard, as its connection does.
+    route = replace(connection, base_url=key["token_uri"])
     try:
         reply = await http.call(
-            "POST", key["token_uri"], connection=trusted, body=body,
+            "POST", key["token_uri"], connection=route, body=body,
             headers={"Content-Type": "application/x-www-form-urlencoded"},
         )  # fmt: skip
     except UnknownOutcome as exc:

@@ -91,6 +91,19 @@ def test_what_failed_is_no_refusal(server, slug, params, fault, error):
         made(connected(server), params, slug)
 
 
+@pytest.mark.parametrize(
+    ("fault", "stage", "category"),
+    [
+        ("filtered_prompt", "input", "filter prompt"), ("filtered_input", "input", "filter input image"),
+        ("filtered_output", "output", "filter output image"), ("empty", "output", "empty"),
+    ],
+)  # fmt: skip
+def test_a_refusal_says_whether_it_was_the_words_or_the_picture(server, fault, stage, category):
+    server.fault(fault)
+    refused = made(connected(server))
+    assert (refused.stage, refused.categories) == (stage, (category,))
+
+
 def test_asking_how_it_is_costs_nothing_and_knows_a_wrong_key(server):
     probe = registry.adapter("bedrock").probe
     for route, ok in ((connected(server), True), (connected(server, secret="AKIA:wrong"), False)):

@@ -131,6 +131,21 @@ def test_what_failed_is_no_refusal(server, slug, params, fault, error):
         made(server, slug, params)
 
 
+@pytest.mark.parametrize(
+    ("slug", "params", "fault", "stage", "category"),
+    [
+        ("gemini-nano-banana-2.1", IMAGE, "blocked_prompt", "input", "prohibited_content"),
+        ("gemini-nano-banana-2.1", IMAGE, "image_safety", "output", "image_safety"),
+        ("gemini-omni-1.2-flash", FILM, "failed_safety", "output", "output_safety"),
+        ("gemini-omni-1.2-flash", FILM, "failed_step", "output", "safety"),
+    ],
+)
+def test_a_refusal_says_whether_it_was_the_words_or_what_came_of_them(server, slug, params, fault, stage, category):
+    server.fault(fault)
+    refused = made(server, slug, params)
+    assert (refused.stage, refused.categories) == (stage, (category,))
+
+
 def test_the_answer_says_who_made_it(server):
     assert made(server, "gemini-nano-banana-2.1", IMAGE).served_model == "nano-banana-2.1-001"
     assert made(server, "gemini-omni-1.2-flash", FILM).served_model == "gemini-omni-1.2-flash"
