@@ -10,16 +10,15 @@ from providers.errors import UnknownAdapter
 
 _BUILT_IN = {
     "anthropic": "providers.adapters.anthropic.adapter.AnthropicAdapter",
+    "bedrock": "providers.adapters.bedrock.adapter.BedrockAdapter",
     "bfl": "providers.adapters.bfl.adapter.BFLAdapter",
-    "fal": "providers.adapters.fal.adapter.FalAdapter",
-    "huggingface": "providers.adapters.huggingface.adapter.HuggingFaceAdapter",
-    "luma": "providers.adapters.luma.adapter.LumaAdapter",
     "comfyui": "providers.adapters.comfyui.adapter.ComfyUIAdapter",
     "diffusers": "providers.adapters.diffusers.adapter.DiffusersAdapter",
     "elevenlabs": "providers.adapters.elevenlabs.adapter.ElevenLabsAdapter",
-    "bedrock": "providers.adapters.bedrock.adapter.BedrockAdapter",
-    # "bedrock": "providers.adapters.bedrock.adapter.BedrockAdapter",
+    "fal": "providers.adapters.fal.adapter.FalAdapter",
     "google": "providers.adapters.google.adapter.GoogleAdapter",
+    "huggingface": "providers.adapters.huggingface.adapter.HuggingFaceAdapter",
+    "luma": "providers.adapters.luma.adapter.LumaAdapter",
     "openai": "providers.adapters.openai.adapter.OpenAIAdapter",
     "openai_compatible": "providers.adapters.openai_compatible.adapter.OpenAICompatibleAdapter",
     "replicate": "providers.adapters.replicate.adapter.ReplicateAdapter",
@@ -27,6 +26,7 @@ _BUILT_IN = {
     "sketch": "providers.adapters.sketch.adapter.SketchAdapter",
     "stability": "providers.adapters.stability.adapter.StabilityAdapter",
     "vertex": "providers.adapters.vertex.adapter.VertexAdapter",
+    # "bedrock": "providers.adapters.bedrock.adapter.BedrockAdapter",
     # "vertex": "providers.adapters.vertex.adapter.VertexAdapter",
 }
 
