@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from accounts import audit
 from core import egress, secrets
@@ -112,6 +112,12 @@ def test(*, connection_id: UUID, workspace_id: UUID | None, at: datetime) -> Con
     _note(row, _tried(row), at)
     row.save(update_fields=["checked_at", "checked_ok", "checked_detail"])
     return _view(row)
+
+
+def test_all(*, at: datetime) -> list[ConnectionView]:
+    """The same for every active connection, the operator's first."""
+    rows = Row.objects.filter(status=Row.Status.ACTIVE).order_by(F("workspace_id").asc(nulls_first=True), "kind", "name")
+    return [test(connection_id=row.id, workspace_id=row.workspace_id, at=at) for row in rows]
 
 
 def switch(*, connection_id: UUID, workspace_id: UUID | None, on: bool, actor: str, at: datetime) -> None:

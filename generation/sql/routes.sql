@@ -44,3 +44,15 @@ RETURNS TABLE (revision_id text, connection_id uuid, tries bigint) LANGUAGE sql 
     SELECT a.revision_id::text, a.connection_id, count(*) FROM generation_attempt a
     WHERE a.step_id = p_step AND a.error_code <> 'not_yet' GROUP BY 1, 2;
 $$;
+
+-- An attempt whose answer was lost takes the name that its provider's webhook has for the work. It is only asked about
+-- by it: what the webhook says of the work itself is not believed.
+CREATE OR REPLACE FUNCTION generation_adopt(p_token uuid, p_handle jsonb) RETURNS boolean
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
+BEGIN
+    UPDATE generation_attempt a SET handle = p_handle
+    FROM generation_step s
+    WHERE a.id = p_token AND a.handle IS NULL AND a.outcome = 'running' AND s.id = a.step_id AND s.attempt_no = a.no
+        AND s.state || '' IN ('submitting', 'reconciling', 'ready', 'claimed');
+    RETURN FOUND;
+END $$;

@@ -110,6 +110,22 @@ class TestStates:
         assert "THEN 'partially_succeeded'" in ends
 
 
+class TestProviders:
+    def test_each_have_a_page_and_their_variable_in_the_list(self):
+        from providers import registry
+        from providers.errors import UnknownAdapter
+
+        listed = (ROOT / "docs" / "providers" / "README.md").read_text()
+        for kind in registry._BUILT_IN:
+            assert kind == "sketch" or (ROOT / "docs" / "providers" / f"{kind}.md").exists(), kind
+            try:
+                needs = registry.adapter(kind).needs
+            except UnknownAdapter:
+                continue
+            for variable in filter(None, (needs.secret_env, needs.address_env)):
+                assert f"`{variable}`" in listed, variable
+
+
 class TestFiles:
     def test_of_the_kernel_are_a_closed_list(self):
         assert {path.stem for path in (ROOT / "core").glob("*.py")} == CORE

@@ -10,8 +10,11 @@ from core.ids import to_public
 from credits import selectors as credits_of
 from generation import dispatch, diversion, throttle
 from generation.models import Attempt, Step
+from providers import connections
+from providers.models import Connection
 from tests.generation.test_runner import ended, hurry, submit, turn, until
 from tests.providers.servers import serving
+from tests.providers.servers.bfl import signed
 from tests.providers.servers.openai import OpenAIServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -145,3 +148,23 @@ class TestFullModel:
         assert diversion.divert(at=timezone.now()) == 2
         jobs = [finished(job_id) for job_id in (busy, *waiting)]
         assert sorted(job.captured for job in jobs) == [7, 7, 10, 10]
+
+
+class TestAnswerThatWasLost:
+    def test_is_made_good_by_the_providers_webhook_and_nothing_is_ordered_twice(self, person, houses, client):
+        secret = "a secret of ours"
+        Connection.objects.filter(id=houses.ids["later"]).update(options={"webhook_secret": secret})
+        connections.forget()
+        houses.later.fault("cut_after")
+        job_id = submit(person, model="painter-later")
+        turn()
+        until(lambda: Step.objects.filter(job_id=job_id, state="reconciling").exists(), turning=False)
+        attempt = Attempt.objects.get(step__job_id=job_id)
+        assert attempt.handle is None
+        headers, body = signed(secret, next(iter(houses.later.works)), timezone.now())
+        told = client.post(f"/hooks/providers/{attempt.id}", body, content_type="application/json", headers=headers)
+        assert told.status_code == 204
+        job = finished(job_id)
+        assert (job.state, job.captured) == ("succeeded", 10)
+        assert len(houses.later.billed) == 1
+        assert houses.cousin.calls == []
