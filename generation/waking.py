@@ -13,8 +13,8 @@ from providers import gateway
 
 
 def wake(*, token: UUID, headers: Mapping[str, str], body: bytes, at: datetime) -> None:
-    """Makes whoever waits for this attempt look now. What the call names is adopted by an attempt whose answer was lost:
-    it is asked about from now on. Raises NotFound or providers.errors.BadSignature."""
+    """Makes whoever waits for this attempt look now. What the call names is adopted by an attempt whose answer was
+    lost: it is asked about from now on. Raises NotFound or providers.errors.BadSignature."""
     with connection.cursor() as cursor:
         cursor.execute(_ASKED, [token])
         found = cursor.fetchone()

@@ -116,7 +116,9 @@ def test(*, connection_id: UUID, workspace_id: UUID | None, at: datetime) -> Con
 
 def test_all(*, at: datetime) -> list[ConnectionView]:
     """The same for every active connection, the operator's first."""
-    rows = Row.objects.filter(status=Row.Status.ACTIVE).order_by(F("workspace_id").asc(nulls_first=True), "kind", "name")
+    rows = Row.objects.filter(status=Row.Status.ACTIVE).order_by(
+        F("workspace_id").asc(nulls_first=True), "kind", "name"
+    )
     return [test(connection_id=row.id, workspace_id=row.workspace_id, at=at) for row in rows]
 
 

@@ -54,7 +54,12 @@ def _walk(browser: Browser, url: str, folder: Path, width: int, height: int, the
     _generate(page, "[[fail:provider]] a lighthouse in a storm", 2)
     expect(page.locator("#feed article").first).to_contain_text("Failed", timeout=60_000)
     shoot("studio-failed", full=False)
-    for name, path in (("wallet", "/wallet"), ("keys", "/settings/api-keys"), ("workspace", "/settings")):
+    for name, path in (
+        ("wallet", "/wallet"),
+        ("keys", "/settings/api-keys"),
+        ("workspace", "/settings"),
+        ("connections", "/settings/connections"),
+    ):
         page.goto(path)
         shoot(name)
     context.clear_cookies()

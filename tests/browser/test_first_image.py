@@ -186,6 +186,7 @@ class TestAccess:
             "/wallet",
             "/settings",
             "/settings/api-keys",
+            "/settings/connections",
             "/styleguide",
             "/accounts/2fa/",
         ):

@@ -172,7 +172,7 @@ class TestStudio:
         assert 'value="77"' in page
 
     def test_is_for_people_who_are_signed_in(self, client):
-        for path in ("/studio", "/gallery", "/wallet", "/settings", "/settings/api-keys"):
+        for path in ("/studio", "/gallery", "/wallet", "/settings", "/settings/api-keys", "/settings/connections"):
             answer = client.get(path)
             assert (answer.status_code, answer["Location"].split("?")[0]) == (302, "/accounts/login/")
 
