@@ -173,6 +173,14 @@ def events_after(positions: Iterable[tuple[UUID, int]]) -> list[tuple[UUID, int,
         return [(job_id, seq, kind, orjson.loads(data)) for job_id, seq, kind, data in cursor.fetchall()]
 
 
+def costs(*, since: datetime, until: datetime) -> list[tuple[str, int, int, int]]:
+    """What attempts that began in this time cost us: model, calls, micro-dollars, and those of them for which there is
+    no evidence of the provider's. What workspaces' own providers billed them is not among it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COSTS, [since, until])
+        return [(slug, calls, int(micros), int(unproved)) for slug, calls, micros, unproved in cursor.fetchall()]
+
+
 def backlog() -> list[tuple[str, str, int, int, float]]:
     """For each placement and lane: ready steps, running steps, and slot-seconds of work that waits.
 
@@ -278,6 +286,13 @@ SELECT e.job_id, e.seq, e.type, e.data::text
 FROM unnest(%s::uuid[], %s::integer[]) AS m (id, seq)
 JOIN generation_event e ON e.job_id = m.id AND e.seq > m.seq
 ORDER BY e.job_id, e.seq
+"""
+_COSTS = """
+SELECT r.slug, count(*), coalesce(sum(a.cost_usd_micros), 0),
+    coalesce(sum(a.cost_usd_micros) FILTER (WHERE a.cost_source IN ('estimate', 'formula')), 0)
+FROM generation_attempt a JOIN providers_modelrevision r ON r.id = a.revision_id
+WHERE a.started_at >= %s AND a.started_at < %s AND a.cost_source NOT IN ('', 'own')
+GROUP BY r.slug ORDER BY r.slug
 """
 _BACKLOG = """
 SELECT placement, lane, count(*) FILTER (WHERE state = 'ready'), count(*) FILTER (WHERE state <> 'ready'),

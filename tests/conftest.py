@@ -95,6 +95,16 @@ def _fresh(request: pytest.FixtureRequest) -> Iterator[None]:
     rates.forget()
 
 
+@pytest.fixture
+def houses(settings, db):  # type: ignore[no-untyped-def]
+    """Providers on loopback with the operator's connections to them: the asked model's, its cousin's, one that delivers
+    later."""
+    from tests.fakes import houses as fake
+
+    with fake.opened(settings) as found:
+        yield found
+
+
 def _is_transactional(request: pytest.FixtureRequest) -> bool:
     marker = request.node.get_closest_marker("django_db")
     return bool(marker and marker.kwargs.get("transaction"))

@@ -1,4 +1,4 @@
-"""An operator's own catalogue beside the built-in one, and providers that fail."""
+"""An operator's own catalogue beside the built-in one."""
 
 from pathlib import Path
 from typing import Any
@@ -11,18 +11,3 @@ def _operators_catalogue(settings: Any) -> None:
     """The files of an operator whose models are their own stand beside the built-in ones."""
     settings.PROVIDERS_CATALOGUE_DIRS = [str(Path(__file__).parent / "catalogue")]
     settings.PROVIDERS_MODELS = []
-
-
-@pytest.fixture
-def houses(settings, db):
-    """The asked model's provider and its cousin's, with the operator's connections to both."""
-    from tests.fakes import houses as fake
-
-    with fake.opened(settings) as found:
-        yield found
-
-
-@pytest.fixture(autouse=True)
-def _operators_catalogue(settings: Any) -> None:
-    """The files of an operator whose models are their own stand beside the built-in ones."""
-    settings.PROVIDERS_CATALOGUE_DIRS = [str(Path(__file__).parent / "catalogue")]
