@@ -45,8 +45,10 @@ def routes_of(
 
 
 def _may_choose(step: Started, revisions: Mapping[str, Revision]) -> bool:
-    revision = revisions[step.revision_id]
-    return step.connection_id is None and gateway.has_choice(revision, workspace_id=step.workspace_id)
+    """Whether its connection depends on what is under way on each."""
+    if step.connection_id is not None:
+        return False
+    return gateway.has_choice(revisions[step.revision_id], workspace_id=step.workspace_id)
 
 
 def _route(step: Started, revision: Revision, loads: Mapping[UUID, int]) -> Connection | None:

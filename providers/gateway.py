@@ -91,8 +91,11 @@ def shut() -> dict[str, int]:
 
 
 def has_choice(revision: Revision, *, workspace_id: UUID) -> bool:
-    """Whether there is more than one connection to a model for this workspace. Raises UnknownAdapter."""
-    return len(connections.serving(revision.adapter, workspace_id=workspace_id)) > 1
+    """Whether there is more than one connection to a model for this workspace."""
+    try:
+        return len(connections.serving(revision.adapter, workspace_id=workspace_id)) > 1
+    except UnknownAdapter:
+        return False
 
 
 def choose(*, revision: Revision, workspace_id: UUID, loads: Mapping[UUID, int]) -> Connection | None:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.conf import settings
+from django.test import override_settings
 from django.utils import timezone
 
 from core.secrets import Secret
@@ -19,6 +20,8 @@ from providers.adapters.base import Adapter
 from providers.contracts import Connection, Ctx, Handle, Revision
 from tests.providers.conformance.case import Case, Sample, cases, reading
 from tests.providers.servers import ProtocolServer, serving
+
+EXAMPLES = Path(__file__).parent.parent / "catalogue"
 
 
 @dataclass
@@ -94,15 +97,16 @@ def run(work: Any) -> Any:
     return asyncio.run(_closing(work))
 
 
-@lru_cache(maxsize=4)
-def _specs(_: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    """What the files say, read once for each set of folders."""
-    return {spec["slug"]: spec for spec in catalog.files()}
+@lru_cache(maxsize=1)
+def _specs() -> dict[str, dict[str, Any]]:
+    """What the files say, the built-in ones and those of an operator, read once."""
+    with override_settings(PROVIDERS_MODELS=[], PROVIDERS_CATALOGUE_DIRS=[str(EXAMPLES)]):
+        return {spec["slug"]: spec for spec in catalog.files()}
 
 
 def revision_of(slug: str) -> Revision:
     """The catalogue file's revision, without a database."""
-    spec = _specs(tuple(settings.PROVIDERS_CATALOGUE_DIRS))[slug]
+    spec = _specs()[slug]
     return Revision("0" * 64, slug, spec["version"], spec["pipeline"], spec["adapter"], spec["name"], spec)
 
 
