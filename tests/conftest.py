@@ -53,6 +53,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker) -> Iterator[None]:
         cursor.execute("ALTER TABLE credits_entry DISABLE TRIGGER credits_entry_keep")
         cursor.execute("ALTER TABLE credits_posting DISABLE TRIGGER credits_posting_keep")
         cursor.execute("ALTER TABLE credits_price DISABLE TRIGGER credits_price_keep")
+        _lay_ground()
     yield
     # Threads of tests may have left connections; the database could not be dropped under them.
     with django_db_blocker.unblock(), connection.cursor() as cursor:
@@ -64,35 +65,50 @@ def django_db_setup(django_db_setup: None, django_db_blocker) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _fresh(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Lanes, plans, catalogue and prices as after `prepare`, caches empty, Redis flushed."""
+    """Lanes, plans, catalogue and prices as after `prepare`, caches empty, Redis flushed.
+
+    What `prepare` writes is there for all tests that roll back, until the first that does not.
+    """
     if not request.node.get_closest_marker("django_db"):
         yield
         return
     request.getfixturevalue("transactional_db" if _is_transactional(request) else "db")
     from django.core.cache import cache
-    from django.utils import timezone
 
-    from accounts import plans
     from core import queueing
     from credits import rates
-    from generation import hearing, offers
-    from generation.models import Lane
+    from generation import hearing
     from moderation import screening
-    from providers import catalog
+    from providers import catalog, connections
     from tests.factories import outlook
 
     cache.clear()
     outlook.forget()
     hearing.forget()
     queueing._broken_until = 0.0
+    _lay_ground()
+    screening.forget()
+    yield
+    catalog.forget()
+    connections.forget()
+    rates.forget()
+
+
+def _lay_ground() -> None:
+    """What `prepare` writes, if it is not there."""
+    from django.utils import timezone
+
+    from accounts import plans
+    from generation import offers
+    from generation.models import Lane
+    from providers.models import ModelCard
+
+    if ModelCard.objects.exists():
+        return
     Lane.objects.bulk_create([Lane(name=name) for name in ("enterprise", "pro", "free")], ignore_conflicts=True)
     plans.sync(at=timezone.now())
     # Long before, so that a test may look back.
     offers.sync(at=timezone.now() - timedelta(days=30))
-    screening.forget()
-    yield
-    catalog.forget()
-    rates.forget()
 
 
 @pytest.fixture

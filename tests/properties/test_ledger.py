@@ -20,9 +20,9 @@ def run(machine, *, examples: int, steps: int, seed: int, **more):
 
 
 class TestLedger:
-    @pytest.mark.parametrize("seed", [1, 2, 3, 4])
+    @pytest.mark.parametrize("seed", [1, 2, *(pytest.param(seed, marks=pytest.mark.long) for seed in (3, 4))])
     def test_equals_its_model_after_any_sequence(self, seed):
-        """Four runs of more than 2,500 steps each: over 10,000 in all."""
+        """Four runs of more than 2,500 steps each: over 10,000 in all, half of them in `make test-long`."""
 
         class Machine(LedgerMachine):
             steps = 0

@@ -71,7 +71,8 @@ LATE = {
     "lets a lot live to the end of its last moment", "revives an expired lot", "forgets the grace lot",
     "widens a grace lot", "ends a lot a moment late", "rolls over for ever", "lets one credit through a limit",
     "refunds more than was captured", "keeps what comes back from a debt", "never gives a limit back",
-    "returns what was drawn first",
+    "returns what was drawn first", "refunds the same credits again", "settles a settled hold again",
+    "gives nothing back",
 }  # fmt: skip
 # The first of them that has a long example early, which most mutants do not survive.
 SEEDS = (4, 2, 11, 12, 1, 3)
@@ -87,7 +88,7 @@ def source_of(function: str) -> str:
 
 
 class TestMachine:
-    @pytest.mark.parametrize("seed", [*SEEDS[:2], *(pytest.param(seed, marks=pytest.mark.long) for seed in SEEDS[2:])])
+    @pytest.mark.parametrize("seed", [*SEEDS[:1], *(pytest.param(seed, marks=pytest.mark.long) for seed in SEEDS[1:])])
     def test_has_nothing_to_say_against_the_ledger_as_it_is(self, seed):
         """The control: what notices a mutant does not notice the original, with the same seeds."""
 

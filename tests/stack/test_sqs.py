@@ -98,6 +98,7 @@ class TestJobs:
 
 
 class TestDoctor:
+    @pytest.mark.long
     def test_is_content_and_names_a_queue_that_hides_messages_for_a_wrong_time(self, sqs_stack):
         sqs_stack.wait(lambda: len(queue_urls(sqs_stack)) == len(QUEUES.split(",")), "every queue is there")
         assert "all is well" in sqs_stack.manage("doctor")
@@ -109,6 +110,7 @@ class TestDoctor:
         finally:
             client(sqs_stack).set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "6"})
 
+    @pytest.mark.long
     def test_says_that_the_broker_is_away(self, sqs_stack):
         sqs_stack.kill("sqs")
         try:
@@ -121,6 +123,7 @@ class TestDoctor:
 class TestQueuesOfTheOperator:
     """The last here: the processes are started anew with queues that they may not create."""
 
+    @pytest.mark.long
     def test_carry_jobs_once_they_are_all_there(self, sqs_stack):
         for name in ("worker", "runner", "scheduler"):
             sqs_stack.kill(name)
