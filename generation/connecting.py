@@ -35,7 +35,7 @@ def routes_of(
             steps.append(step)
             continue
         routes[step.step_id] = route
-        if route.row_id is not None and step.connection_id is None:
+        if route.row_id is not None and step.connection_id != route.row_id:
             step = replace(step, connection_id=route.id)
             new.append(step)
             loads[route.id] += 1
@@ -53,7 +53,11 @@ def _may_choose(step: Started, revisions: Mapping[str, Revision]) -> bool:
 
 def _route(step: Started, revision: Revision, loads: Mapping[UUID, int]) -> Connection | None:
     if step.connection_id is not None:
-        return gateway.connection(revision=revision, connection_id=step.connection_id)
+        if step.mode != "submit" or gateway.may_begin(step.connection_id):
+            return gateway.connection(revision=revision, connection_id=step.connection_id)
+        if not gateway.is_operators(step.connection_id):
+            # A workspace's own that is paused or gone: its work is made nowhere else.
+            return None
     return gateway.choose(revision=revision, workspace_id=step.workspace_id, loads=loads)
 
 

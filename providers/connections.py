@@ -5,7 +5,7 @@ Reading goes through a copy of at most two seconds' age, as with the catalogue.
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -25,6 +25,7 @@ _FRESH_SECONDS = 2.0
 @dataclass(slots=True)
 class _Copy:
     rows: Mapping[UUID, Connection] = field(default_factory=dict)
+    paused: frozenset[UUID] = frozenset()
     read_at: float = float("-inf")
 
 
@@ -36,19 +37,31 @@ def serving(kind: str, *, workspace_id: UUID | None = None) -> list[Connection]:
     its work is never put on the operator's bill unasked, and never the other way round."""
     if registry.adapter(kind).needs == Needs():
         return [local(kind)]
-    of_kind = [connection for connection in _current().values() if connection.kind == kind]
+    of_kind = [found for found in _current().values() if found.kind == kind and found.id not in _copy.paused]
     own = [connection for connection in of_kind if workspace_id and connection.workspace_id == workspace_id]
     return own or [connection for connection in of_kind if connection.workspace_id is None]
 
 
 def get(connection_id: UUID, *, kind: str) -> Connection:
-    """The connection of a call that was begun. Raises NotFound when it was paused or taken away since."""
+    """The connection of a call that was begun, also when it was paused since: what is under way there is still asked
+    about. Raises NotFound when it was taken away."""
     if connection_id == local(kind).id:
         return local(kind)
     found = _current().get(connection_id)
     if found is None:
         raise NotFound("There is no such connection.")
     return found
+
+
+def is_open(connection_id: UUID) -> bool:
+    """Whether a new call may go over this connection."""
+    return connection_id in _current() and connection_id not in _copy.paused
+
+
+def is_operators(connection_id: UUID) -> bool:
+    """Whether this is a connection of the operator's, for which another of his may stand in."""
+    found = _current().get(connection_id)
+    return found is not None and found.workspace_id is None
 
 
 def local(kind: str) -> Connection:
@@ -92,13 +105,11 @@ def forget() -> None:
 def _current() -> Mapping[UUID, Connection]:
     now = time.monotonic()
     if now - _copy.read_at > _FRESH_SECONDS:
-        _copy.rows = {row.id: found for row in _active() if (found := as_connection(row)) is not None}
+        rows = list(Row.objects.order_by("created_at", "id"))
+        _copy.rows = {row.id: found for row in rows if (found := as_connection(row)) is not None}
+        _copy.paused = frozenset(row.id for row in rows if row.status != Row.Status.ACTIVE)
         _copy.read_at = now
     return _copy.rows
-
-
-def _active() -> Sequence[Row]:
-    return list(Row.objects.filter(status=Row.Status.ACTIVE).order_by("created_at", "id"))
 
 
 def needs_of(kind: str) -> Needs | None:

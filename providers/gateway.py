@@ -90,6 +90,16 @@ def shut() -> dict[str, int]:
     return routing.shut()
 
 
+def may_begin(connection_id: UUID) -> bool:
+    """Whether a new call may go over this connection: it is there, and not paused."""
+    return connections.is_open(connection_id)
+
+
+def is_operators(connection_id: UUID) -> bool:
+    """Whether this is a connection of the operator's, for which another of his may stand in."""
+    return connections.is_operators(connection_id)
+
+
 def has_choice(revision: Revision, *, workspace_id: UUID) -> bool:
     """Whether there is more than one connection to a model for this workspace."""
     try:
@@ -104,7 +114,7 @@ def choose(*, revision: Revision, workspace_id: UUID, loads: Mapping[UUID, int])
 
 
 def connection(*, revision: Revision, connection_id: UUID | None) -> Connection:
-    """The connection that an attempt was given. Raises NotFound when it is there no more."""
+    """The connection that an attempt was given, paused or not. Raises NotFound when it is there no more."""
     if connection_id is None:
         return connections.local(revision.adapter)
     return connections.get(connection_id, kind=revision.adapter)

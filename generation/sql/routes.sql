@@ -1,12 +1,12 @@
 -- Which way a step goes: its model's revision, and the connection to a provider. Locks and plans as in accept.sql.
 
--- Writes down the connections that attempts were given, before anything is sent. An attempt that has one keeps it.
+-- Writes down the connections that new attempts were given, before anything is sent.
 CREATE OR REPLACE FUNCTION generation_connect(p_tokens uuid[], p_connections uuid[]) RETURNS void
 LANGUAGE plpgsql SET enable_seqscan = off AS $$
 BEGIN
     UPDATE generation_attempt a SET connection_id = m.connection
     FROM unnest(p_tokens, p_connections) AS m (token, connection)
-    WHERE a.id = m.token AND a.connection_id IS NULL;
+    WHERE a.id = m.token AND a.handle IS NULL;
     UPDATE generation_step s SET connection_id = a.connection_id
     FROM generation_attempt a
     WHERE a.id = ANY (p_tokens) AND s.id = a.step_id AND s.attempt_no = a.no;

@@ -10,11 +10,11 @@ from core.ids import to_public
 from credits import selectors as credits_of
 from generation import dispatch, diversion, throttle
 from generation.models import Attempt, Step
-from providers import connections
+from providers import connecting, connections
 from providers.models import Connection
 from tests.generation.test_runner import ended, hurry, submit, turn, until
 from tests.providers.servers import serving
-from tests.providers.servers.bfl import signed
+from tests.providers.servers.bfl import BFLServer, signed
 from tests.providers.servers.openai import OpenAIServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -168,3 +168,20 @@ class TestAnswerThatWasLost:
         assert (job.state, job.captured) == ("succeeded", 10)
         assert len(houses.later.billed) == 1
         assert houses.cousin.calls == []
+
+
+class TestPausedConnection:
+    def test_gets_nothing_new_and_is_still_asked_about_what_it_has(self, person, houses):
+        houses.later.seconds = 1.5
+        under_way = submit(person, model="painter-later")
+        turn()
+        until(lambda: Attempt.objects.filter(step__job_id=under_way, handle__isnull=False).exists(), turning=False)
+        with serving(BFLServer()) as second:
+            houses.connect("bfl", second, name="second account")
+            connecting.switch(
+                connection_id=houses.ids["later"], workspace_id=None, on=False, actor="test", at=timezone.now()
+            )  # fmt: skip
+            next_one = submit(person, model="painter-later")
+            jobs = [finished(job_id) for job_id in (under_way, next_one)]
+            assert [(job.state, job.captured) for job in jobs] == [("succeeded", 10)] * 2
+            assert (len(houses.later.billed), len(second.billed)) == (1, 1)
