@@ -15,6 +15,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 
 from assets import rendering
+from assets.fitting import fitted
 from assets.models import Asset
 from assets.renditions import size_of_image
 from core.errors import NotFound
@@ -57,12 +58,17 @@ class Result:
     model: str
 
 
-def store_output(*, source: Source, content: bytes, media_type: str, meta: Mapping[str, Any]) -> Stored:
-    """Checks a result, writes it and says where. Does not touch the database.
+def store_output(
+    *, source: Source, content: bytes, media_type: str, meta: Mapping[str, Any], size: tuple[int, int] | None = None
+) -> Stored:
+    """Checks a result, makes it the size that was asked for if one was, writes it and says where. Does not touch the
+    database.
 
     Keys follow from the job, the output and the content: doing it twice writes the same files, and
     whatever no row ever names is found by a sweep. Raises assets.errors.UnreadableOutput.
     """
+    if size is not None:
+        content = fitted(content, media_type, size)
     width, height = size_of_image(content, media_type)
     digest = hashlib.sha256(content).hexdigest()
     stem = f"o/{source.workspace_id.hex[-2:]}/{source.source_id.hex}/{source.index}-{digest[:16]}"

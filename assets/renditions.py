@@ -29,18 +29,19 @@ class Rendered:
 def size_of_image(content: bytes, media_type: str) -> tuple[int, int]:
     """Width and height. Decodes the whole picture: raises UnreadableOutput when it is not what its type says, broken
     or too large."""
-    return _decoded(content, media_type).size
+    return decoded(content, media_type).size
 
 
 def smaller(content: bytes, media_type: str) -> tuple[Rendered, ...]:
     """A picture's smaller versions. Raises UnreadableOutput."""
-    picture = _decoded(content, media_type)
+    picture = decoded(content, media_type)
     if picture.mode not in {"RGB", "RGBA"}:
         picture = picture.convert("RGBA" if "A" in picture.getbands() else "RGB")
     return tuple(_render(picture, name) for name in SIZES)
 
 
-def _decoded(content: bytes, media_type: str) -> Image.Image:
+def decoded(content: bytes, media_type: str) -> Image.Image:
+    """The picture, read whole. Raises UnreadableOutput when it is not what its type says, broken or too large."""
     expected = _FORMATS.get(media_type)
     if expected is None:
         raise UnreadableOutput(f"{media_type} is not a picture that is kept.")

@@ -17,7 +17,7 @@ from core import push
 from core.errors import DomainError
 from generation import events, hearing, progress, timing
 from generation.mishaps import Crashed, NeverArrived
-from generation.noting import notes_of
+from generation.noting import notes_of, size_of
 from generation.settlement import Ending, Fault, Started
 from generation.timing import Times
 from generation.verdicts import Accepted, Doubt, Park, Reroute, Verdict
@@ -300,6 +300,7 @@ class Flight:
             meta={**artifact.meta, "model_name": self.revision.name, "credits": step.price,
                   "digital_source": self.revision.digital_source, "recall": step.params.get("recall", {}),
                   **notes_of(step, done)},
+            size=size_of(step),
         )  # fmt: skip
         return Ending(step, "done", usage=done.usage, stored=stored)
 

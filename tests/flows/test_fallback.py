@@ -3,8 +3,11 @@
 import time
 
 import pytest
+from django.core.files.storage import default_storage
 from django.utils import timezone
+from PIL import Image
 
+from assets.models import Asset
 from core import queueing
 from core.ids import to_public
 from credits import selectors as credits_of
@@ -185,3 +188,21 @@ class TestPausedConnection:
             jobs = [finished(job_id) for job_id in (under_way, next_one)]
             assert [(job.state, job.captured) for job in jobs] == [("succeeded", 10)] * 2
             assert (len(houses.later.billed), len(second.billed)) == (1, 1)
+
+
+class TestSize:
+    def test_is_what_was_asked_for_though_the_model_knows_others_only(self, person, houses):
+        job = finished(order(person, given={"width": 200, "height": 120}))
+        asset = Asset.objects.get(source_id=job.id)
+        assert (asset.width, asset.height) == (200, 120)
+        with default_storage.open(asset.storage_key) as stored:
+            assert Image.open(stored).size == (200, 120)
+        assert asset.meta["notes"] == [{"code": "adjusted", "field": "size", "asked": "200x120", "used": "208x128"}]
+
+    def test_that_no_model_makes_is_refused_before_anything_is_held(self, person, houses):
+        answer = person.api().post(
+            "/generations",
+            {"pipeline": "image", "model": "painter", "input": {"prompt": "a fox", "width": 1024, "height": 64}},
+        )  # fmt: skip
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "input.width")
+        assert person.held() == 0

@@ -29,9 +29,10 @@ def _money_and_state_agree(db):
     assert credits_of.violations() == []
 
 
-def submit(person, prompt="a fox", *, model="remote", n=1, **more) -> UUID:
+def submit(person, prompt="a fox", *, model="remote", n=1, given=None, **more) -> UUID:
+    asked = {"prompt": prompt, "n": n, **(given or {})}
     accepted = submission.submit_job(
-        caller=person.principal, order=Order(pipeline="image", model=model, input={"prompt": prompt, "n": n}, **more),
+        caller=person.principal, order=Order(pipeline="image", model=model, input=asked, **more),
         once=Once("test", str(uuid4()), "test"), render=presenter.encoded, at=timezone.now(),
     )  # fmt: skip
     assert accepted.job is not None
