@@ -316,7 +316,7 @@ class TestLease:
         until(lambda: Step.objects.filter(job_id=job_id, state="collecting").exists())
         # Should this process die now, what the provider takes is known.
         assert Attempt.objects.get(step__job_id=job_id).cost_usd_micros == 4000
-        assert runner.in_flight() == 1
+        assert [flight.step.job_id for flight in runner._runner().flights.values()].count(job_id) == 1
         job = until(ended(job_id))
         assert (job.state, job.captured) == ("succeeded", 5)
         assert Attempt.objects.filter(step__job_id=job_id).count() == 1
