@@ -53,7 +53,7 @@ def check_url(url: str, *, secure: bool = True) -> None:
     except ValueError as exc:
         raise AddressRefused("the address is malformed") from exc
     if parts.scheme not in ({"https"} if secure else {"https", "http"}):
-        raise AddressRefused(f"{parts.scheme or 'no'} scheme")
+        raise AddressRefused("the address is not an https one")
     if not host or parts.username is not None or parts.password is not None:
         raise AddressRefused("the address has no host, or names a person")
     if literal := _literal(host):

@@ -22,10 +22,14 @@ from providers.connecting import Draft
 _PREFIX = "con"
 
 
+def _kinds() -> list[tuple[str, str]]:
+    return [(kind, kind.replace("_", " ").capitalize()) for kind in connecting.kinds()]
+
+
 class ConnectionForm(forms.Form):
     """An endpoint or an account of the workspace's own."""
 
-    kind = forms.ChoiceField(label="Provider")
+    kind = forms.ChoiceField(label="Provider", choices=_kinds)
     name = forms.CharField(max_length=80, label="Name")
     base_url = forms.CharField(
         max_length=300, required=False, label="Address", help_text="Only for a server of your own, or another region."
@@ -34,10 +38,6 @@ class ConnectionForm(forms.Form):
         required=False, label="Key", help_text="Stored sealed and never shown again.",
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
     )  # fmt: skip
-
-    def __init__(self, *args: object, **given: object) -> None:
-        super().__init__(*args, **given)  # type: ignore[arg-type]
-        self.fields["kind"].choices = [(kind, kind.replace("_", " ").capitalize()) for kind in connecting.kinds()]  # type: ignore[attr-defined]
 
 
 @login_required

@@ -112,7 +112,7 @@ def _lay_ground() -> None:
 
 
 @pytest.fixture
-def houses(settings, db):  # type: ignore[no-untyped-def]
+def houses(settings: Any, db: None) -> Iterator[Any]:
     """Providers on loopback with the operator's connections to them: the asked model's, its cousin's, one that delivers
     later."""
     from tests.fakes import houses as fake

@@ -16,7 +16,7 @@ def verify(*, secret: str, headers: Mapping[str, str], body: bytes, at: datetime
     named = {name.lower(): value for name, value in headers.items()}
     stamp = named.get("webhook-timestamp", "")
     key = _key(secret)
-    if not key or not is_near(stamp, at):
+    if not key or not named.get("webhook-id") or not is_near(stamp, at):
         raise BadSignature
     signed = b".".join((named.get("webhook-id", "").encode(), stamp.encode(), body))
     expected = base64.b64encode(hmac.digest(key, signed, "sha256"))
@@ -28,7 +28,7 @@ def verify(*, secret: str, headers: Mapping[str, str], body: bytes, at: datetime
 def is_near(stamp: str, at: datetime) -> bool:
     """Whether a text of seconds since 1970 is within five minutes of `at`."""
     try:
-        return abs(int(stamp) - at.timestamp()) <= _TOLERANCE_SECONDS
+        return abs(float(stamp) - at.timestamp()) <= _TOLERANCE_SECONDS
     except ValueError:
         return False
 

@@ -52,7 +52,7 @@ class ComfyUIAdapter:
     placement: ClassVar[Placement] = "io"
     resubmit: ClassVar[Resubmit] = "lookup"
     webhooks: ClassVar[bool] = False
-    needs: ClassVar[Needs] = Needs(secret_env="COMFYUI_TOKEN", address_env="COMFYUI_URL")  # noqa: S106 - a variable's name
+    needs: ClassVar[Needs] = Needs("", "COMFYUI_TOKEN", "COMFYUI_URL")
 
     def plan(self, revision: Revision, request: CanonicalRequest) -> WirePlan:
         return mapping.plan(revision, request)

@@ -5,8 +5,6 @@ that Google's published keys verify. Of a token only what is inside it is believ
 import asyncio
 import base64
 import binascii
-import hashlib
-import hmac
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,11 +17,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from providers import http
+from providers.adapters import standard_webhooks
 from providers.adapters.google import reading
 from providers.contracts import Connection, Handle
 from providers.errors import BadSignature, ProviderError
 
-_WINDOW_SECONDS = 300.0
 _KEYS_PATH = "/.well-known/jwks.json"
 _FRESH_SECONDS = 3_600.0
 # However many forged tokens name keys that there are not.
@@ -39,7 +37,9 @@ def verified(connection: Connection, headers: Mapping[str, str], body: bytes, at
         audience = connection.options.get("webhook_audience")
         # A token for somebody else is Google's word too, and no reason to take up what it names.
         return _named(claims) if audience and claims.get("aud") == audience else None
-    _check_shared(str(connection.options.get("webhook_secret", "")), lowered, signature, body, at)
+    standard_webhooks.verify(
+        secret=str(connection.options.get("webhook_secret", "")), headers=headers, body=body, at=at
+    )  # fmt: skip
     return _named(_object(body))
 
 
@@ -47,30 +47,6 @@ def _named(event: Mapping[str, Any]) -> Handle | None:
     data = event.get("data")
     name = data.get("id") if isinstance(data, dict) else None
     return reading.handle(name) if isinstance(name, str) and name else None
-
-
-def _check_shared(secret: str, headers: Mapping[str, str], signatures: str, body: bytes, at: datetime) -> None:
-    stamp, delivery = headers.get("webhook-timestamp", ""), headers.get("webhook-id", "")
-    _check_time(stamp, at)
-    try:
-        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    except (binascii.Error, ValueError) as exc:
-        raise BadSignature("The connection's webhook secret is none.") from exc
-    if not key or not delivery:
-        raise BadSignature("No webhook secret, or no name of the delivery.")
-    digest = hmac.new(key, b".".join((delivery.encode(), stamp.encode(), body)), hashlib.sha256).digest()
-    wanted = "v1," + base64.b64encode(digest).decode()
-    if not any(hmac.compare_digest(wanted.encode(), each.encode()) for each in signatures.split()):
-        raise BadSignature("Google did not sign this.")
-
-
-def _check_time(stamp: object, at: datetime) -> None:
-    try:
-        seconds = float(str(stamp))
-    except ValueError as exc:
-        raise BadSignature("It does not say when it was sent.") from exc
-    if not abs(at.timestamp() - seconds) <= _WINDOW_SECONDS:
-        raise BadSignature("It was not sent just now.")
 
 
 def _claims(connection: Connection, token: str, at: datetime) -> Mapping[str, Any]:
@@ -84,7 +60,8 @@ def _claims(connection: Connection, token: str, at: datetime) -> Mapping[str, An
     except InvalidSignature as exc:
         raise BadSignature("Google did not sign this.") from exc
     claims = _object(payload)
-    _check_time(claims.get("iat"), at)
+    if not standard_webhooks.is_near(str(claims.get("iat")), at):
+        raise BadSignature("It was not sent just now.")
     return claims
 
 
